@@ -1,0 +1,1 @@
+"""Floor 1: data, never people. Datasets, ingest, versions, gateway, workers, walls."""

@@ -1,0 +1,135 @@
+"""Every setting of the product: name, default, unit and sentence, in one table. Reads the environment; nobody else does."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+LONGEST_SOCKET_SUFFIX = len("/gateway/0123456789abcdef0123/data/worker-9999.sock")
+LONGEST_SOCKET_PATH = 107  # sockaddr_un.sun_path less its NUL, Linux unix(7)
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; says which, where it was read and what to write instead."""
+
+
+def setting(default: object, sentence: str) -> dataclasses.Field[object]:
+    """One row of the table: its default and what it does, unit included."""
+    return field(default=default, metadata={"sentence": sentence})  # type: ignore[no-any-return,call-overload]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an installation can choose. Read from `campus.toml` in the state folder, then CAMPUS_*, then flags."""
+
+    state: Path = setting(REPO / "var", "Folder that holds all state.")  # type: ignore[assignment]
+    host: str = setting("localhost", "Public host name; sessions live on names below it.")  # type: ignore[assignment]
+    port: int = setting(8000, "TCP port of the one public listener.")  # type: ignore[assignment]
+    bind: str = setting("127.0.0.1", "Address the listener binds to.")  # type: ignore[assignment]
+    isolation: str = setting("auto", "Walls around sandboxes: auto, root, userns, or none (development).")  # type: ignore[assignment]
+    demo: bool = setting(False, "Seed one person a role and mark every page as a demonstration.")  # type: ignore[assignment]
+    uid_base: int = setting(200_000, "First of the numeric user ids used as root; never in /etc/passwd.")  # type: ignore[assignment]
+    session_memory: int = setting(2 << 30, "Memory of one session [bytes].")  # type: ignore[assignment]
+    session_cpu: float = setting(2.0, "Processor time of one session [cores].")  # type: ignore[assignment]
+    session_processes: int = setting(512, "Processes and threads of one session.")  # type: ignore[assignment]
+    session_idle: int = setting(3600, "Idle time after which a session is stopped; never a running cell [s].")  # type: ignore[assignment]
+    query_memory: int = setting(1 << 30, "Memory of one query worker [bytes].")  # type: ignore[assignment]
+    query_seconds: int = setting(600, "Longest run of one query [s].")  # type: ignore[assignment]
+    egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")  # type: ignore[assignment]
+    server_env: Path = setting(REPO / ".venv", "The server's Python environment.")  # type: ignore[assignment]
+    session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")  # type: ignore[assignment]
+    web: Path = setting(REPO / ".web" / "node_modules", "Installed front-end packages.")  # type: ignore[assignment]
+
+    @property
+    def repo(self) -> Path:
+        """The checkout the product runs from."""
+        return REPO
+
+    @property
+    def run(self) -> Path:
+        """Folder of the sockets: inside the state folder, or a short private one where that path is too long."""
+        inside = self.state / "run"
+        if len(os.fsencode(inside)) + LONGEST_SOCKET_SUFFIX <= LONGEST_SOCKET_PATH:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"campus-{os.getuid()}-{name}"
+
+    @property
+    def url(self) -> str:
+        """Public address of the portal."""
+        return f"http://{self.host}:{self.port}"
+
+    def site_url(self, site: str) -> str:
+        """Public address of one sandbox's own origin."""
+        return f"http://{site}.{self.host}:{self.port}"
+
+
+def load(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the file in the state folder, the environment and flags; later ones win.
+
+    Raises
+    ------
+    SettingsError
+        A name that is no setting, or a value of the wrong type.
+    """
+    environ = os.environ if environ is None else environ
+    flags = {} if flags is None else {k: v for k, v in flags.items() if v is not None}
+    given: dict[str, object] = {}
+    from_environ = {k[7:].lower(): v for k, v in environ.items() if k.startswith("CAMPUS_")}
+    state = Path(str(flags.get("state") or from_environ.get("state") or REPO / "var")).absolute()
+    file = state / "campus.toml"
+    if file.exists():
+        given |= _known(tomllib.loads(file.read_text("utf-8")), str(file))
+    given |= _known(from_environ, "the environment", ignore_unknown=True)
+    given |= _known(dict(flags), "the command line")
+    given["state"] = state
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+def table() -> list[tuple[str, str, str]]:
+    """(name, default, sentence) of every setting, for the documentation."""
+    return [
+        (f.name, str(f.default).replace(f"{REPO}/", ""), f.metadata["sentence"])
+        for f in dataclasses.fields(Settings)
+    ]
+
+
+def _known(values: Mapping[str, object], where: str, *, ignore_unknown: bool = False) -> dict[str, object]:
+    types = {f.name: type(f.default) for f in dataclasses.fields(Settings)}
+    out: dict[str, object] = {}
+    for name, value in values.items():
+        if name not in types:
+            if ignore_unknown:
+                continue
+            raise SettingsError(f"'{name}' in {where} is not a setting; known: {', '.join(sorted(types))}")
+        out[name] = _typed(name, value, types[name], where)
+    return out
+
+
+def _typed(name: str, value: object, kind: type, where: str) -> object:
+    if kind is bool:
+        text = str(value).lower()
+        if text in {"1", "true", "yes"}:
+            return True
+        if text in {"0", "false", "no"}:
+            return False
+        raise SettingsError(f"{name} = {value!r} in {where} must be true or false")
+    if isinstance(value, bool):
+        raise SettingsError(f"{name} = {value!r} in {where} must be of type {kind.__name__}")
+    try:
+        return Path(str(value)).absolute() if issubclass(kind, Path) else kind(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} = {value!r} in {where} must be of type {kind.__name__}") from error
+
+
+if __name__ == "__main__":
+    for row in table():
+        sys.stdout.write("\t".join(row) + "\n")
