@@ -1,4 +1,4 @@
-"""Every setting of the product: name, default, unit and sentence, in one table. Reads the environment; nobody else does."""
+"""Every setting of the product in one table: name, default, unit, sentence. Alone reads the environment."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_SUFFIX = len("/gateway/0123456789abcdef0123/data/worker-9999.sock")
@@ -21,32 +22,32 @@ class SettingsError(Exception):
     """A setting that cannot be used; says which, where it was read and what to write instead."""
 
 
-def setting(default: object, sentence: str) -> dataclasses.Field[object]:
+def setting(default: Any, sentence: str) -> Any:
     """One row of the table: its default and what it does, unit included."""
-    return field(default=default, metadata={"sentence": sentence})  # type: ignore[no-any-return,call-overload]
+    return field(default=default, metadata={"sentence": sentence})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an installation can choose. Read from `campus.toml` in the state folder, then CAMPUS_*, then flags."""
+    """What an installation chooses, from `campus.toml` in the state folder, then CAMPUS_*, then flags."""
 
-    state: Path = setting(REPO / "var", "Folder that holds all state.")  # type: ignore[assignment]
-    host: str = setting("localhost", "Public host name; sessions live on names below it.")  # type: ignore[assignment]
-    port: int = setting(8000, "TCP port of the one public listener.")  # type: ignore[assignment]
-    bind: str = setting("127.0.0.1", "Address the listener binds to.")  # type: ignore[assignment]
-    isolation: str = setting("auto", "Walls around sandboxes: auto, root, userns, or none (development).")  # type: ignore[assignment]
-    demo: bool = setting(False, "Seed one person a role and mark every page as a demonstration.")  # type: ignore[assignment]
-    uid_base: int = setting(200_000, "First of the numeric user ids used as root; never in /etc/passwd.")  # type: ignore[assignment]
-    session_memory: int = setting(2 << 30, "Memory of one session [bytes].")  # type: ignore[assignment]
-    session_cpu: float = setting(2.0, "Processor time of one session [cores].")  # type: ignore[assignment]
-    session_processes: int = setting(512, "Processes and threads of one session.")  # type: ignore[assignment]
-    session_idle: int = setting(3600, "Idle time after which a session is stopped; never a running cell [s].")  # type: ignore[assignment]
-    query_memory: int = setting(1 << 30, "Memory of one query worker [bytes].")  # type: ignore[assignment]
-    query_seconds: int = setting(600, "Longest run of one query [s].")  # type: ignore[assignment]
-    egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")  # type: ignore[assignment]
-    server_env: Path = setting(REPO / ".venv", "The server's Python environment.")  # type: ignore[assignment]
-    session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")  # type: ignore[assignment]
-    web: Path = setting(REPO / ".web" / "node_modules", "Installed front-end packages.")  # type: ignore[assignment]
+    state: Path = setting(REPO / "var", "Folder that holds all state.")
+    host: str = setting("localhost", "Public host name; sessions live on names below it.")
+    port: int = setting(8000, "TCP port of the one public listener.")
+    bind: str = setting("127.0.0.1", "Address the listener binds to.")
+    isolation: str = setting("auto", "Walls around sandboxes: auto, root, userns, or none (development).")
+    demo: bool = setting(False, "Seed one person a role and mark every page as a demonstration.")
+    uid_base: int = setting(200_000, "First of the numeric user ids used as root; never in /etc/passwd.")
+    session_memory: int = setting(2 << 30, "Memory of one session [bytes].")
+    session_cpu: float = setting(2.0, "Processor time of one session [cores].")
+    session_processes: int = setting(512, "Processes and threads of one session.")
+    session_idle: int = setting(3600, "Idle time after which a session is stopped; never a running cell [s].")
+    query_memory: int = setting(1 << 30, "Memory of one query worker [bytes].")
+    query_seconds: int = setting(600, "Longest run of one query [s].")
+    egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")
+    server_env: Path = setting(REPO / ".venv", "The server's Python environment.")
+    session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")
+    web: Path = setting(REPO / ".web" / "node_modules", "Installed front-end packages.")
 
     @property
     def repo(self) -> Path:
@@ -55,12 +56,12 @@ class Settings:
 
     @property
     def run(self) -> Path:
-        """Folder of the sockets: inside the state folder, or a short private one where that path is too long."""
+        """Folder of the sockets: in the state folder, or a short private one where that path is too long."""
         inside = self.state / "run"
         if len(os.fsencode(inside)) + LONGEST_SOCKET_SUFFIX <= LONGEST_SOCKET_PATH:
             return inside
         name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"campus-{os.getuid()}-{name}"
+        return Path(tempfile.gettempdir()) / f"campus-{name}"
 
     @property
     def url(self) -> str:
@@ -103,7 +104,7 @@ def table() -> list[tuple[str, str, str]]:
 
 
 def _known(values: Mapping[str, object], where: str, *, ignore_unknown: bool = False) -> dict[str, object]:
-    types = {f.name: type(f.default) for f in dataclasses.fields(Settings)}
+    types: dict[str, type[Any]] = {f.name: type(f.default) for f in dataclasses.fields(Settings)}
     out: dict[str, object] = {}
     for name, value in values.items():
         if name not in types:
@@ -114,7 +115,7 @@ def _known(values: Mapping[str, object], where: str, *, ignore_unknown: bool = F
     return out
 
 
-def _typed(name: str, value: object, kind: type, where: str) -> object:
+def _typed(name: str, value: object, kind: type[Any], where: str) -> object:
     if kind is bool:
         text = str(value).lower()
         if text in {"1", "true", "yes"}:
