@@ -64,6 +64,21 @@ class Settings:
         return Path(tempfile.gettempdir()) / f"campus-{name}"
 
     @property
+    def access_url(self) -> str:
+        """Database of people and rules; in a folder of its own, since SQLite writes files beside it."""
+        return f"sqlite:///{self.state}/access/campus.sqlite"
+
+    @property
+    def warehouse(self) -> Path:
+        """Folder of the Parquet files and Iceberg metadata."""
+        return self.state / "warehouse"
+
+    @property
+    def catalog_db(self) -> Path:
+        """SQLite file of the Iceberg catalogue."""
+        return self.state / "catalog" / "catalog.sqlite"
+
+    @property
     def url(self) -> str:
         """Public address of the portal."""
         return f"http://{self.host}:{self.port}"
