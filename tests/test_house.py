@@ -122,5 +122,5 @@ def test_nothing_of_one_machine_or_a_download_address_is_in_the_tree() -> None:
         if machine.search(line)
     ]
     assert not bad
-    for lock in [*tracked("*.lock"), *tracked("*package-lock.json")]:
-        assert "://" not in lock.read_text("utf-8").replace("https://opencollective", ""), f"address in {lock}"
+    assert not [p for p in tracked("*.lock") if "://" in p.read_text("utf-8")]
+    assert not [p for p in tracked("*package-lock.json") if '"resolved"' in p.read_text("utf-8")]

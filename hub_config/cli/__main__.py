@@ -1,0 +1,5 @@
+"""Run the command line."""
+
+from hub_config.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""The parser of `bin/campus` and its dispatch; each command lives in a module of its own, imported when called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from hub_config.settings import Settings, SettingsError, load
+
+SETTING_FLAGS = ("state", "host", "port", "bind", "isolation")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option; the reference page is generated from this."""
+    top = argparse.ArgumentParser(prog="campus", description="빅데이터 캠퍼스 / an open big-data campus")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="모두 시작하고 주소를 출력 / start everything, print one address")
+    _state(up)
+    up.add_argument("--host", help="공개 호스트 이름 / public host name")
+    up.add_argument("--port", type=int, help="포트 / TCP port")
+    up.add_argument("--bind", help="수신 주소 / address to listen on")
+    up.add_argument("--isolation", choices=("auto", "root", "userns", "none"), help="격리 방식 / kind of walls")
+    up.add_argument("--demo", action="store_true", default=None, help="시연용 계정을 만듦 / seed demo people")
+
+    doctor = commands.add_parser("doctor", help="이 기계의 격리 방식과 준비 상태 / what this machine can do")
+    _state(doctor)
+
+    ingest = commands.add_parser("ingest", help="제공기관 파일을 적재 / load publisher files")
+    _state(ingest)
+    ingest.add_argument("dataset", help="데이터셋 이름 / dataset name")
+    ingest.add_argument("files", nargs="+", help="제공기관의 원본 파일 / the publisher's own files")
+
+    audit = commands.add_parser("audit", help="감사 기록 / the audit log")
+    audit_commands = audit.add_subparsers(dest="audit_command", required=True, metavar="COMMAND")
+    verify = audit_commands.add_parser("verify", help="감사 기록을 검증 / verify the log")
+    _state(verify)
+
+    for name, text in (
+        ("test", "모든 시험을 실행 / run all tests"),
+        ("check", "시험 + 형식 + 타입 / tests, format, types"),
+        ("fix", "형식을 맞추고 생성 문서를 갱신 / format, regenerate documents"),
+    ):
+        quality = commands.add_parser(name, help=text)
+        quality.add_argument("--long", action="store_true", help="긴 시험까지 / long campaigns too")
+        quality.add_argument("rest", nargs=argparse.REMAINDER, help="pytest 인자 / arguments for pytest")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 where it did what was asked, 1 where it refused, 2 for wrong usage."""
+    arguments = parser().parse_args(argv)
+    try:
+        settings = settings_of(arguments)
+    except SettingsError as error:
+        sys.stderr.write(f"campus: {error}\n")
+        return 2
+    module = importlib.import_module(
+        {
+            "up": "hub_config.cli.up",
+            "doctor": "hub_config.cli.doctor",
+            "ingest": "hub_config.cli.ingest",
+            "audit": "hub_config.cli.audit",
+            "test": "hub_config.cli.quality",
+            "check": "hub_config.cli.quality",
+            "fix": "hub_config.cli.quality",
+        }[arguments.command]
+    )
+    status: int = module.run(arguments, settings)
+    return status
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings that a command line chooses."""
+    flags = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "demo")}
+    return load(flags)
+
+
+def _state(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--state", help="상태 폴더, 기본 var/ / state folder, var/ by default")
