@@ -1,0 +1,1 @@
+"""The record of everything: append-only, durable before the answer, provable to a third party."""
