@@ -1,0 +1,66 @@
+"""The state folder is made once, kept private, and refused with a reason when it cannot serve."""
+
+from __future__ import annotations
+
+import collections
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from hub_config.settings import load
+from hub_config.up.state import SECRETS, CannotStart, check_port, lock, prepare
+
+
+def test_a_fresh_folder_gets_its_layout_and_private_secrets(tmp_path: Path) -> None:
+    settings = load({"state": tmp_path / "var"}, {})
+    prepare(settings, None)
+    assert (settings.state / "VERSION").read_text() == "1\n"
+    for name in SECRETS:
+        file = settings.state / "secrets" / name
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert len(file.read_text()) == 64
+    kept = (settings.state / "secrets" / SECRETS[0]).read_text()
+    prepare(settings, None)
+    assert (settings.state / "secrets" / SECRETS[0]).read_text() == kept
+    assert stat.S_IMODE(settings.state.stat().st_mode) == 0o700
+
+
+def test_a_folder_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "VERSION").write_text("7\n")
+    with pytest.raises(CannotStart, match="'7'"):
+        prepare(load({"state": tmp_path}, {}), None)
+    assert [p.name for p in tmp_path.iterdir()] == ["VERSION"]
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("")
+    with pytest.raises(CannotStart, match="neither empty nor"):
+        prepare(load({"state": tmp_path}, {}), None)
+
+
+def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1 << 30, 1 << 30, 5 << 20))
+    with pytest.raises(CannotStart, match="5 MB free"):
+        prepare(load({"state": tmp_path / "var"}, {}), None)
+    assert not (tmp_path / "var" / "secrets").exists()
+
+
+def test_a_second_campus_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    settings = load({"state": tmp_path / "var"}, {})
+    prepare(settings, None)
+    with lock(settings):
+        with pytest.raises(CannotStart, match="already runs"):
+            lock(settings)
+    lock(settings).close()
+
+
+def test_a_taken_port_is_refused_by_number(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(CannotStart, match=str(port)):
+            check_port(load({"state": tmp_path, "port": port}, {}))
