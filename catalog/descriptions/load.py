@@ -1,0 +1,168 @@
+"""Reads `datasets/<name>/dataset.yml` into values. Knows the file's keys, nothing of rows or versions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from catalog.descriptions.model import (
+    Column,
+    ColumnType,
+    Dataset,
+    ExportClass,
+    ExportPolicy,
+    Geometry,
+    Period,
+    PeriodUnit,
+    Role,
+    Text,
+    Tier,
+)
+from catalog.descriptions.strict_yaml import DescriptionError, Entry, read
+
+__all__ = ["DescriptionError", "load", "load_all"]
+
+NAME = re.compile(r"[a-z][a-z0-9_]{1,62}\Z")
+
+
+def load_all(root: Path) -> dict[str, Dataset]:
+    """Every dataset below `root`, by name, in alphabetical order.
+
+    Raises
+    ------
+    DescriptionError
+        A `dataset.yml` is missing a key, has an unknown one, or contradicts itself.
+    """
+    return {file.parent.name: load(file) for file in sorted(root.glob("*/dataset.yml"))}
+
+
+def load(file: Path) -> Dataset:
+    """One dataset from its file; the folder must carry the dataset's name."""
+    entry = read(file)
+    name = _name(entry, "name")
+    if name != file.parent.name:
+        raise entry.error(
+            "name",
+            ko=f"폴더 이름 '{file.parent.name}'과 다릅니다",
+            en=f"differs from its folder '{file.parent.name}'",
+        )
+    dataset = Dataset(
+        name=name,
+        title=_text(entry, "title"),
+        description=_text(entry, "description"),
+        custodian=_text(entry, "custodian"),
+        tier=entry.one_of("tier", Tier),
+        licence=_text(entry, "licence"),
+        update_cycle=_text(entry, "update_cycle"),
+        spatial=_text(entry, "spatial"),
+        temporal=_text(entry, "temporal"),
+        unit_of_observation=_text(entry, "unit_of_observation"),
+        key=entry.texts("key"),
+        sort=entry.texts("sort"),
+        period=_period(entry),
+        columns=tuple(_column(c) for c in entry.entries("columns")),
+        geometry=_geometry(entry),
+        export_policy=_export_policy(entry.entry("export_policy")),
+        source=_text(entry, "source"),
+        source_url=entry.text("source_url"),
+        keywords=entry.texts("keywords"),
+    )
+    entry.done()
+    _agrees(dataset, entry)
+    return dataset
+
+
+def _text(entry: Entry, key: str) -> Text:
+    inner = entry.entry(key)
+    text = Text(ko=inner.text("ko"), en=inner.text("en"))
+    inner.done()
+    return text
+
+
+def _name(entry: Entry, key: str) -> str:
+    value = entry.text(key)
+    if not NAME.match(value):
+        raise entry.error(
+            key, ko=f"'{value}': 영문 소문자 snake_case여야 합니다", en=f"'{value}' must be lower snake_case"
+        )
+    return value
+
+
+def _column(entry: Entry) -> Column:
+    column = Column(
+        name=_name(entry, "name"),
+        type=entry.one_of("type", ColumnType),
+        title=_text(entry, "title"),
+        unit=entry.text("unit", ""),
+        code_system=entry.text("code_system", ""),
+        role=entry.one_of("role", Role),
+        missing=_text(entry, "missing") if entry.has("missing") else None,
+    )
+    entry.done()
+    return column
+
+
+def _period(entry: Entry) -> Period | None:
+    if not entry.has("period"):
+        return None
+    inner = entry.entry("period")
+    period = Period(column=inner.text("column"), unit=inner.one_of("unit", PeriodUnit))
+    inner.done()
+    return period
+
+
+def _geometry(entry: Entry) -> Geometry | None:
+    if not entry.has("geometry"):
+        return None
+    inner = entry.entry("geometry")
+    geometry = Geometry(column=inner.text("column"), crs=inner.text("crs"))
+    inner.done()
+    return geometry
+
+
+def _export_policy(entry: Entry) -> ExportPolicy:
+    names = entry.texts("classes")
+    known = {str(c): c for c in ExportClass}
+    for name in names:
+        if name not in known:
+            raise entry.error(
+                "classes", ko=f"'{name}'은(는) 반출 유형이 아닙니다", en=f"'{name}' is not an export class"
+            )
+    policy = ExportPolicy(
+        classes=tuple(known[n] for n in names),
+        minimum_count=int(entry.number("minimum_count")),
+        note=_text(entry, "note"),
+    )
+    entry.done()
+    return policy
+
+
+def _agrees(dataset: Dataset, entry: Entry) -> None:
+    """Refuse a description whose parts name columns that are not there or contradict their types."""
+    names = [c.name for c in dataset.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise entry.error(
+                "columns", ko=f"'{name}' 열이 두 번 있습니다", en=f"column '{name}' is given twice"
+            )
+    used = [("key", c) for c in dataset.key] + [("sort", c) for c in dataset.sort]
+    if dataset.period is not None:
+        used.append(("period.column", dataset.period.column))
+    if dataset.geometry is not None:
+        used.append(("geometry.column", dataset.geometry.column))
+    for key, name in used:
+        if name not in names:
+            raise entry.error(key, ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
+    for name in dataset.key:
+        if dataset.column(name).nullable:
+            raise entry.error(
+                "key", ko=f"키 '{name}'에는 결측이 있을 수 없습니다", en=f"key '{name}' may not be missing"
+            )
+    if dataset.period is not None:
+        wanted = ColumnType.STRING if dataset.period.unit is PeriodUnit.QUARTER else ColumnType.DATE
+        if dataset.column(dataset.period.column).type is not wanted:
+            raise entry.error(
+                "period.column", ko=f"{wanted} 형식이어야 합니다", en=f"must be of type {wanted}"
+            )
+    if dataset.geometry is not None and dataset.column(dataset.geometry.column).type is not ColumnType.BINARY:
+        raise entry.error("geometry.column", ko="binary 형식이어야 합니다", en="must be of type binary")

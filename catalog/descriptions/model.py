@@ -1,0 +1,153 @@
+"""The words of a description: frozen values. Knows no file format and does no reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One sentence or name in both languages."""
+
+    ko: str
+    en: str
+
+
+class Tier(StrEnum):
+    """How freely rows may be read: by anyone signed in, with a grant, or as aggregates only."""
+
+    OPEN = "open"
+    CONTROLLED = "controlled"
+    RESTRICTED = "restricted"
+
+
+class ColumnType(StrEnum):
+    """Physical type of a column, in Apache Iceberg's words."""
+
+    STRING = "string"
+    INT = "int"
+    LONG = "long"
+    DOUBLE = "double"
+    DATE = "date"
+    BINARY = "binary"
+
+    @property
+    def duckdb(self) -> str:
+        """The same type in DuckDB's words."""
+        return _DUCKDB[self]
+
+
+_DUCKDB = {
+    ColumnType.STRING: "VARCHAR",
+    ColumnType.INT: "INTEGER",
+    ColumnType.LONG: "BIGINT",
+    ColumnType.DOUBLE: "DOUBLE",
+    ColumnType.DATE: "DATE",
+    ColumnType.BINARY: "BLOB",
+}
+
+
+class Role(StrEnum):
+    """What a column is to an analyst and to disclosure control."""
+
+    DIMENSION = "dimension"
+    IDENTIFIER = "identifier"
+    QUASI_IDENTIFIER = "quasi_identifier"
+    MEASURE = "measure"
+    WEIGHT = "weight"
+    COUNT = "count"
+    GEOMETRY = "geometry"
+    METADATA = "metadata"
+
+
+class ExportClass(StrEnum):
+    """Kinds of results, coarsest last: 원값, 단순집계, 응용집계, 시각화."""
+
+    RAW = "raw"
+    AGGREGATE = "aggregate"
+    DERIVED = "derived"
+    CHART = "chart"
+
+
+class PeriodUnit(StrEnum):
+    """Length of the period that a newly given file replaces."""
+
+    DAY = "day"
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The column that says which period a row belongs to; a period given again replaces the earlier one."""
+
+    column: str
+    unit: PeriodUnit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """The column holding WKB and the reference system of its coordinates."""
+
+    column: str
+    crs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPolicy:
+    """Which kinds of results may leave, and from how many contributors a cell must come."""
+
+    classes: tuple[ExportClass, ...]
+    minimum_count: int
+    note: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. `unit` and `code_system` are empty where they do not apply."""
+
+    name: str
+    type: ColumnType
+    title: Text
+    unit: str
+    code_system: str
+    role: Role
+    missing: Text | None
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a value may be absent; `missing` then says what absence means."""
+        return self.missing is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Everything said of one dataset; no rows."""
+
+    name: str
+    title: Text
+    description: Text
+    custodian: Text
+    tier: Tier
+    licence: Text
+    update_cycle: Text
+    spatial: Text
+    temporal: Text
+    unit_of_observation: Text
+    key: tuple[str, ...]
+    sort: tuple[str, ...]
+    period: Period | None
+    columns: tuple[Column, ...]
+    geometry: Geometry | None
+    export_policy: ExportPolicy
+    source: Text
+    source_url: str
+    keywords: tuple[str, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; `KeyError` if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)

@@ -1,0 +1,27 @@
+"""Published versions of datasets as Iceberg tables on disk. Knows no layouts and no rights."""
+
+from __future__ import annotations
+
+from catalog.warehouse.model import (
+    DataFile,
+    Field,
+    Publication,
+    Replace,
+    Snapshot,
+    SourceFile,
+    WarehouseError,
+)
+from catalog.warehouse.relation import duckdb_relation_sql
+from catalog.warehouse.warehouse import Warehouse
+
+__all__ = [
+    "DataFile",
+    "Field",
+    "Publication",
+    "Replace",
+    "Snapshot",
+    "SourceFile",
+    "Warehouse",
+    "WarehouseError",
+    "duckdb_relation_sql",
+]

@@ -1,0 +1,137 @@
+"""What a published version is: frozen values. Opens no file and imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from catalog.descriptions import PeriodUnit
+from catalog.errors import CatalogError
+
+MAIN = "main"
+
+
+class WarehouseError(CatalogError):
+    """A dataset or version is missing, busy, or does not fit its description."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A publisher's file that went into a version; `size` [bytes], `rows` [rows taken from it]."""
+
+    name: str
+    sha256: str
+    size: int
+    rows: int
+    layout: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Who published what, when, from which files; kept in the snapshot for ever."""
+
+    now: datetime
+    by: str
+    synthetic: bool
+    source: str
+    recipe: str
+    files: tuple[SourceFile, ...] = ()
+
+    def properties(self) -> dict[str, str]:
+        """As properties of an Iceberg snapshot."""
+        files = [
+            {"name": f.name, "sha256": f.sha256, "size": f.size, "rows": f.rows, "layout": f.layout}
+            for f in self.files
+        ]
+        return {
+            "campus.published-at": self.now.isoformat(),
+            "campus.published-by": self.by,
+            "campus.synthetic": "true" if self.synthetic else "false",
+            "campus.source": self.source,
+            "campus.recipe": self.recipe,
+            "campus.files": json.dumps(files, ensure_ascii=False),
+        }
+
+    @staticmethod
+    def of(properties: Mapping[str, str]) -> Publication:
+        """Read back what `properties` wrote."""
+        return Publication(
+            now=datetime.fromisoformat(properties["campus.published-at"]),
+            by=properties["campus.published-by"],
+            synthetic=properties["campus.synthetic"] == "true",
+            source=properties["campus.source"],
+            recipe=properties["campus.recipe"],
+            files=tuple(SourceFile(**f) for f in json.loads(properties["campus.files"])),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """The periods a publication replaces; rows of all other periods stay."""
+
+    column: str
+    unit: PeriodUnit
+    periods: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One immutable Parquet file; `path` is relative to the warehouse folder, `size` in bytes."""
+
+    path: str
+    rows: int
+    size: int
+    row_groups: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk [bytes]."""
+        return self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One column of a version, by its lasting Iceberg field id."""
+
+    field_id: int
+    name: str
+    duckdb_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One immutable version of a dataset's variant."""
+
+    dataset: str
+    variant: str
+    snapshot_id: int
+    files: tuple[DataFile, ...]
+    fields: tuple[Field, ...]
+    publication: Publication
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(f.rows for f in self.files)
+
+    @property
+    def size(self) -> int:
+        """Size of all data files [bytes]."""
+        return sum(f.size for f in self.files)
+
+    @property
+    def published_at(self) -> datetime:
+        """When it was published (UTC)."""
+        return self.publication.now
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the rows are made up (합성 데이터)."""
+        return self.publication.synthetic
+
+    @property
+    def source(self) -> str:
+        """Where the rows come from, in one line."""
+        return self.publication.source

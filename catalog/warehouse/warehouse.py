@@ -1,0 +1,141 @@
+"""The warehouse: publish a version, find a version. Only publishing loads the Iceberg library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from catalog.descriptions import Dataset
+from catalog.warehouse import metadata
+from catalog.warehouse.model import MAIN, Publication, Replace, Snapshot, WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Warehouse:
+    """All published versions below one folder.
+
+    Parameters
+    ----------
+    root
+        Folder of the data files; may be moved together with the catalogue.
+    catalog
+        SQLite file of the Iceberg catalogue.
+    """
+
+    def __init__(self, root: Path, catalog: Path) -> None:
+        self.root = root
+        self.catalog = catalog
+        self._lock = Lock()
+        self._known: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+        self._snapshots: dict[tuple[str, str, int], Snapshot] = {}
+
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that have a version, in alphabetical order."""
+        return tuple(sorted({d for d, _ in metadata.tables(self.catalog)}))
+
+    def variants(self, dataset: str) -> tuple[str, ...]:
+        """Published variants of one dataset."""
+        return tuple(sorted(v for d, v in metadata.tables(self.catalog) if d == dataset))
+
+    def versions(self, dataset: str, variant: str = MAIN) -> tuple[Snapshot, ...]:
+        """Every version, newest first; empty if there is none."""
+        table = metadata.tables(self.catalog).get((dataset, variant))
+        if table is None:
+            return ()
+        content = self._metadata(table)
+        return tuple(self._snapshot(table, content, i) for i in metadata.snapshots(content))
+
+    def snapshot(self, dataset: str, variant: str = MAIN, version: int | None = None) -> Snapshot:
+        """One version, the newest unless `version` (a snapshot id) says otherwise.
+
+        Raises
+        ------
+        WarehouseError
+            `no-version`: nothing is published under that name, or that version is not among them.
+        """
+        table = metadata.tables(self.catalog).get((dataset, variant))
+        if table is None:
+            raise _no_version(dataset, variant, version)
+        content = self._metadata(table)
+        ids = metadata.snapshots(content)
+        wanted = version if version is not None else next(iter(ids), None)
+        if wanted is None or wanted not in ids:
+            raise _no_version(dataset, variant, version)
+        return self._snapshot(table, content, wanted)
+
+    def publish(
+        self,
+        dataset: Dataset,
+        variant: str,
+        batches: pa.Table | Iterable[pa.RecordBatch],
+        publication: Publication,
+        replace: Replace | None = None,
+    ) -> Snapshot:
+        """Make one new version from rows, or change nothing.
+
+        Parameters
+        ----------
+        dataset
+            Its columns, types and order are the version's; its `sort` orders the rows.
+        batches
+            Arrow rows whose columns carry the description's names.
+        publication
+            Who, when, from what; synthetic and real rows never share a version, so the first real
+            publication replaces every synthetic row, and the other way round.
+        replace
+            Periods to replace; without it every earlier row is.
+
+        Raises
+        ------
+        WarehouseError
+            `busy`: another publication of this dataset is running.
+            `bad-rows`: the rows do not fit the description.
+        """
+        from catalog.warehouse.writer import publish
+
+        made = publish(self, dataset, variant, batches, publication, replace)
+        return self.snapshot(dataset.name, variant, made)
+
+    def path(self, file: str) -> Path:
+        """The real path of a warehouse-relative one."""
+        return self.root / file
+
+    def preview(self, snapshot: Snapshot, rows: int = 10) -> tuple[dict[str, Any], ...]:
+        """The first rows of a version as plain values; geometry as its size in bytes."""
+        from catalog.warehouse.preview import preview
+
+        return preview(self.root, snapshot, rows)
+
+    def _metadata(self, table: metadata.Table) -> dict[str, Any]:
+        key = (table.dataset, table.variant)
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None and known[0] == table.metadata:
+            return known[1]
+        content = metadata.read_metadata(self.root, table)
+        with self._lock:
+            self._known[key] = (table.metadata, content)
+        return content
+
+    def _snapshot(self, table: metadata.Table, content: dict[str, Any], snapshot_id: int) -> Snapshot:
+        key = (table.dataset, table.variant, snapshot_id)
+        with self._lock:
+            known = self._snapshots.get(key)
+        if known is None:
+            known = metadata.snapshot(self.root, table, content, snapshot_id)
+            with self._lock:
+                self._snapshots[key] = known
+        return known
+
+
+def _no_version(dataset: str, variant: str, version: int | None) -> WarehouseError:
+    wanted = f"{dataset}/{variant}" + (f"@{version}" if version is not None else "")
+    return WarehouseError(
+        "no-version",
+        ko=f"'{wanted}'의 공개된 버전이 없습니다. 데이터셋 이름과 버전을 확인하세요",
+        en=f"there is no published version of '{wanted}'; check the dataset's name and version",
+    )
