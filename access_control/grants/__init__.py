@@ -1,0 +1,1 @@
+"""Grants: which project may read which dataset, for what and until when."""

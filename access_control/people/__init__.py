@@ -1,0 +1,1 @@
+"""People: applications, accounts, roles and sign-in."""

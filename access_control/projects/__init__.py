@@ -1,0 +1,1 @@
+"""Projects: why data is read, and by whom together."""

@@ -1,0 +1,1 @@
+"""Sessions: a person at work in one project."""
