@@ -42,7 +42,6 @@ class OutboxFile:
     modified: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Launcher:
     """Client of the launcher's socket.
 
@@ -54,12 +53,9 @@ class Launcher:
         How long a call may take before the launcher counts as unreachable.
     """
 
-    path: Path
-    seconds: float = 30.0
-
     def __init__(self, path: Path | str, seconds: float = 30.0) -> None:
-        object.__setattr__(self, "path", Path(path))
-        object.__setattr__(self, "seconds", seconds)
+        self.path = Path(path)
+        self.seconds = seconds
 
     def ping(self) -> dict[str, Any]:
         """The launcher's mode and its reason."""
@@ -116,7 +112,7 @@ class Launcher:
         return None if code is None else int(code)
 
     def stop(self, sandbox_id: str, grace: float = 5.0) -> None:
-        """End a sandbox and everything in it, asking first for up to `grace` seconds; returns when it is gone."""
+        """End a sandbox and all in it, asking first for up to `grace` seconds; returns when it is gone."""
         self._call("stop", sandbox_id=sandbox_id, grace=grace)
 
     def list(self) -> tuple[StartedSandbox, ...]:

@@ -89,6 +89,10 @@ class Sandbox:
         Size of /tmp [bytes]; /dev/shm gets half of it.
     umask
         File mode mask the command starts with.
+    walls
+        False for the product's own launcher, which builds walls and has none.
+    log
+        File that takes the output where the caller of `start` gives no descriptor.
     """
 
     name: str
@@ -106,6 +110,8 @@ class Sandbox:
     fds: Mapping[int, int] = field(default_factory=dict)
     tmp_size: int = 512 << 20
     umask: int = 0o077
+    walls: bool = True
+    log: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no wall can be built from.

@@ -124,14 +124,26 @@ def start(sandbox: Sandbox, isolation: Isolation, *, output: int | None = None) 
     Parameters
     ----------
     output
-        Descriptor that takes standard output and error; they are dropped without it.
+        Descriptor that takes standard output and error; without it they go to the sandbox's log file,
+        and without that nowhere.
 
     Raises
     ------
     SandboxError
         A wall could not be built; nothing is left running.
     """
-    if isolation.mode is Mode.NONE:
+    if output is None and sandbox.log is not None:
+        try:
+            log = os.open(
+                sandbox.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise _failed(sandbox, str(error)) from error
+        try:
+            return start(sandbox, isolation, output=log)
+        finally:
+            os.close(log)
+    if isolation.mode is Mode.NONE or not sandbox.walls:
         return _plain(sandbox, output)
     built = command(sandbox, isolation)
     ours: list[int] = []
@@ -284,7 +296,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _inheritable() -> list[int]:
-    """Descriptors this process was itself started with and would pass on; Python's own are never inherited."""
+    """Descriptors this process was started with and would pass on; Python's own are never inherited."""
     out: list[int] = []
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  numbers, not paths
         with contextlib.suppress(OSError):

@@ -1,0 +1,1 @@
+"""The one process that may start sandboxes: named profiles, checked parameters, nothing else."""

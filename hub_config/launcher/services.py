@@ -1,0 +1,127 @@
+"""The walls around the product's own processes: the folders each needs, at the same paths; starts nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.sandbox.model import Isolation, Limits, Mount, Sandbox
+from hub_config.launcher import places
+from hub_config.settings import Settings
+
+_CODE = ("catalog", "access_control", "hub_config", "datasets", "notebooks")
+_LIMITS = Limits(file_size=None, open_files=65_536)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What one service may see of the state folder, and more.
+
+    Attributes
+    ----------
+    writable, readable
+        Paths below the state folder.
+    no_sockets
+        Sockets it must not reach, though it lives in the same folder.
+    """
+
+    writable: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
+    session_env: bool = False
+    web: bool = False
+    network: bool = False
+    no_sockets: tuple[str, ...] = ()
+
+
+SERVICES: dict[str, Needs] = {
+    "audit": Needs(writable=("audit", "secrets"), no_sockets=("launcher.sock", "gateway.sock")),
+    "gateway": Needs(writable=("access", "catalog", "exports"), readable=("warehouse", "secrets")),
+    "portal": Needs(
+        writable=("access", "catalog", "exports", "dashboards"),
+        readable=("warehouse", "audit", "secrets"),
+        web=True,
+    ),
+    "hub": Needs(writable=("access", "hub"), readable=("secrets",)),
+    "gate": Needs(
+        writable=("logs",),
+        readable=("secrets/internal.token",),
+        session_env=True,
+        web=True,
+        network=True,
+        no_sockets=("launcher.sock", "gateway.sock", "audit.sock"),
+    ),
+}
+
+
+def service(settings: Settings, isolation: Isolation, name: str) -> Sandbox:
+    """One of the product's processes as a sandbox; the launcher itself has no walls.
+
+    Raises
+    ------
+    KeyError
+        No such service.
+    """
+    log = settings.state / "logs" / f"{name}.log"
+    env = _environment(settings)
+    python = places.python(settings.server_env)
+    if name == "launcher":
+        return Sandbox(
+            name="launcher",
+            argv=(python, "-m", "hub_config.launcher", "--state", str(settings.state)),
+            env=env,
+            workdir=str(settings.repo),
+            limits=_LIMITS,
+            walls=False,
+            log=log,
+        )
+    return Sandbox(
+        name=f"service-{name}",
+        argv=(python, "-m", f"hub_config.services.{name}", "--state", str(settings.state)),
+        mounts=tuple(_mounts(settings, SERVICES[name])),
+        env=env,
+        uid=places.service_uid(settings, isolation),
+        network=SERVICES[name].network,
+        limits=_LIMITS,
+        workdir=str(settings.repo),
+        log=log,
+    )
+
+
+def _mounts(settings: Settings, needs: Needs) -> list[Mount]:
+    mounts = list(places.environment(settings.server_env))
+    if needs.session_env:
+        mounts += places.environment(settings.session_env)
+    mounts += _same(settings.repo, _CODE)
+    if needs.web and settings.web.exists():
+        mounts.append(Mount(source=settings.web, target=str(settings.web)))
+    mounts += _same(settings.state, ("campus.toml", "VERSION", *needs.readable))
+    mounts += _same(settings.state, needs.writable, writable=True)
+    mounts.append(Mount(source=settings.run, target=str(settings.run), writable=True))
+    for socket in needs.no_sockets:
+        if (settings.run / socket).exists():
+            mounts.append(Mount(source=Path("/dev/null"), target=str(settings.run / socket)))
+    unique = {mount.target: mount for mount in mounts}
+    return list(unique.values())
+
+
+def _same(root: Path, names: tuple[str, ...], *, writable: bool = False) -> list[Mount]:
+    paths = [root / name for name in names]
+    return [Mount(source=path, target=str(path), writable=writable) for path in paths if path.exists()]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Every setting as its variable, so a service reads what the supervisor was told."""
+    env = {
+        f"CAMPUS_{field.name.upper()}": str(getattr(settings, field.name))
+        for field in dataclasses.fields(settings)
+    }
+    return env | {
+        "PATH": f"{settings.server_env / 'bin'}:/usr/bin:/bin",
+        "HOME": places.SCRATCH,
+        "LANG": "C.UTF-8",
+        "TZ": "Asia/Seoul",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
