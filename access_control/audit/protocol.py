@@ -1,0 +1,70 @@
+"""The writer's wire format: one JSON object a line over a unix socket. Knows no log and no event fields.
+
+A client sends `{"id":N,"event":{…}}` or `{"id":N,"do":"ping"}` and may send on without waiting. The writer
+answers each line once, in any order: `{"id":N,"seq":M}`, for a ping
+`{"id":N,"size":M,"signed":M,"root":"hex"}`, or `{"id":N,"error":reason,"params":{…}}`. `id` is null
+where the line could not be read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from access_control.audit.event import LARGEST_EVENT
+from access_control.errors import AuditError, AuditRefused, AuditUnavailable
+
+LONGEST_LINE = LARGEST_EVENT + 4096  # [bytes] of a request
+
+
+def request(number: int, **fields: Any) -> bytes:
+    """One line from client to writer."""
+    return json.dumps({"id": number, **fields}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def event_request(number: int, event: bytes) -> bytes:
+    """One line that asks to record an event given as canonical bytes."""
+    return b'{"id":%d,"event":%b}\n' % (number, event)
+
+
+def answer(number: int | None, **fields: Any) -> bytes:
+    """One line from writer to client."""
+    return json.dumps({"id": number, **fields}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def recorded(number: int, seq: int) -> bytes:
+    """The usual answer: durable under this sequence number."""
+    return b'{"id":%d,"seq":%d}\n' % (number, seq)
+
+
+def refusal(number: int | None, error: AuditError) -> bytes:
+    """The answer that an event was not recorded, and why."""
+    params = {name: value for name, value in error.params.items() if isinstance(value, (str, int))}
+    return answer(number, error=error.reason, params=params)
+
+
+def raised(values: dict[str, Any]) -> AuditError | None:
+    """The error an answer carries, if it carries one."""
+    reason = values.get("error")
+    if reason is None:
+        return None
+    params = values.get("params")
+    kind = AuditUnavailable if reason == "audit-unavailable" else AuditRefused
+    return kind(str(reason), **(params if isinstance(params, dict) else {}))
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """The object in a line.
+
+    Raises
+    ------
+    AuditRefused
+        The bytes are not one JSON object.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise AuditRefused("event-malformed", problem=f"not JSON: {error}"[:200]) from None
+    if not isinstance(values, dict):
+        raise AuditRefused("event-malformed", problem="not an object")
+    return values
