@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--host", help="공개 호스트 이름 / public host name")
     up.add_argument("--port", type=int, help="포트 / TCP port")
     up.add_argument("--bind", help="수신 주소 / address to listen on")
-    up.add_argument("--isolation", choices=("auto", "root", "userns", "none"), help="격리 방식 / kind of walls")
+    up.add_argument(
+        "--isolation", choices=("auto", "root", "userns", "none"), help="격리 방식 / kind of walls"
+    )
     up.add_argument("--demo", action="store_true", default=None, help="시연용 계정을 만듦 / seed demo people")
 
     doctor = commands.add_parser("doctor", help="이 기계의 격리 방식과 준비 상태 / what this machine can do")
@@ -37,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     audit_commands = audit.add_subparsers(dest="audit_command", required=True, metavar="COMMAND")
     verify = audit_commands.add_parser("verify", help="감사 기록을 검증 / verify the log")
     _state(verify)
+    verify.add_argument("--key", help="공개키 파일 / public key file, from a source you trust")
+    verify.add_argument(
+        "--checkpoint", action="append", help="따로 보관한 체크포인트 / a checkpoint kept elsewhere"
+    )
 
     for name, text in (
         ("test", "모든 시험을 실행 / run all tests"),

@@ -71,7 +71,9 @@ def prepare(settings: Settings, owner: int | None) -> None:
         for name in SECRETS:
             _make_secret(state / "secrets" / name)
         if owner is not None:
-            _give_to(owner, [settings.run, settings.run / "gateway", *(state / n for n in FOLDERS if n != "homes")])
+            _give_to(
+                owner, [settings.run, settings.run / "gateway", *(state / n for n in FOLDERS if n != "homes")]
+            )
             _give_to(owner, [state / "secrets" / n for n in SECRETS])
     except PermissionError as error:
         raise CannotStart(

@@ -1,0 +1,79 @@
+"""What has to be there before the doors open: tables, sample data, standing grants, links. Runs once a start, and ends.
+
+Prints one JSON object a line: `{"step": …, "done": …, "total": …}` while it works, and at the end
+`{"setup": link or null, "demo": [[role, name, link], …]}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from access_control import demo
+from access_control.audit.client import AuditClient
+from access_control.database import Database
+from access_control.migrations import upgrade
+from access_control.people.desk import PeopleDesk
+from access_control.projects.desk import ProjectsDesk
+from access_control.projects.model import Title
+from access_control.sessions.desk import SessionsDesk
+from catalog.descriptions import Tier, load_all
+from catalog.samples import load_samples
+from catalog.warehouse import Warehouse
+from hub_config.dashboards.load import load_all as load_dashboards
+from hub_config.settings import Settings, load
+
+
+def main() -> int:
+    """Prepare one installation."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", required=True)
+    logging.basicConfig(level=logging.WARNING)
+    prepare(load({"state": parser.parse_args().state}), datetime.now(UTC))
+    return 0
+
+
+def prepare(settings: Settings, now: datetime) -> None:
+    """Bring everything up to this release; safe to repeat."""
+    _say(step="tables")
+    upgrade(settings.access_url)
+    db = Database(settings.access_url, AuditClient(settings.run / "audit.sock"))
+    db.relay_leftovers()
+    sessions = SessionsDesk(db)
+    for left in sessions.live():
+        sessions.stopped(left.session_id, "campus-restarted", now)
+
+    _say(step="samples")
+    descriptions = load_all(settings.repo / "datasets")
+    load_samples(
+        Warehouse(settings.warehouse, settings.catalog_db),
+        descriptions,
+        now,
+        lambda name, done, total: _say(step="samples", name=name, done=done, total=total),
+    )
+
+    _say(step="grants")
+    projects = ProjectsDesk(db)
+    projects.ensure_default(now, [d.name for d in descriptions.values() if d.tier is Tier.OPEN])
+    for board in load_dashboards(settings.repo / "notebooks" / "dashboards").values():
+        title = Title(ko=board.title.ko, en=board.title.en)
+        projects.ensure_dashboard(board.name, title, board.datasets, now)
+
+    links = demo.seed(db, now) if settings.demo else ()
+    token = PeopleDesk(db).begin_setup(now)
+    _say(
+        setup=f"{settings.url}/setup/{token}" if token else None,
+        demo=[[link.role, link.name, f"{settings.url}/link/{link.token}"] for link in links],
+    )
+
+
+def _say(**values: object) -> None:
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
