@@ -48,7 +48,8 @@ def examine(settings: Settings) -> list[Finding]:
         findings.append(
             Finding(
                 False,
-                "해결 / remedy: sudo apt-get install bubblewrap; 개발용으로만 / for development only: --isolation=none",
+                "해결 / remedy: sudo apt-get install bubblewrap; "
+                "개발용으로만 / for development only: --isolation=none",
             )
         )
     findings.append(Finding(True, f"Python {platform.python_version()}, {platform.machine()}"))

@@ -1,4 +1,4 @@
-"""The parser of `bin/campus` and its dispatch; each command lives in a module of its own, imported when called."""
+"""The parser of `bin/campus` and its dispatch; each command is a module of its own, imported when called."""
 
 from __future__ import annotations
 

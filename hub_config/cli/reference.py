@@ -24,8 +24,9 @@ def pages() -> dict[Path, str]:
 def _commands() -> str:
     text = ["# Commands\n"]
     for action in parser()._subparsers._group_actions:  # type: ignore[union-attr]
-        helps = {c.dest: c.help for c in action._choices_actions}  # type: ignore[attr-defined]
-        for name, command in action.choices.items():  # type: ignore[union-attr]
+        assert isinstance(action, argparse._SubParsersAction)
+        helps = {c.dest: c.help for c in action._choices_actions}
+        for name, command in action.choices.items():
             text.append(f"## `campus {name}`\n\n{helps.get(name, '')}\n")
             text.append(_options(command))
     return "\n".join(text)

@@ -1,4 +1,4 @@
-"""What has to be there before the doors open: tables, sample data, standing grants, links. Runs once a start, and ends.
+"""What has to be there before the doors open: tables, sample data, grants, links. Runs once a start.
 
 Prints one JSON object a line: `{"step": …, "done": …, "total": …}` while it works, and at the end
 `{"setup": link or null, "demo": [[role, name, link], …]}`.

@@ -1,4 +1,4 @@
-"""The state folder: its layout, version, secrets and owners. Knows nothing of what the services keep in it."""
+"""The state folder: its layout, version, secrets and owners. Knows nothing of what services keep in it."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def prepare(settings: Settings, owner: int | None) -> None:
             _give_to(owner, [state / "secrets" / n for n in SECRETS])
     except PermissionError as error:
         raise CannotStart(
-            f"상태 폴더에 쓸 수 없습니다: {error.filename}. 소유자를 바꾸거나 --state 로 다른 폴더를 지정하세요.",
-            f"cannot write to the state folder: {error.filename}. Change its owner or name another with --state.",
+            f"상태 폴더에 쓸 수 없습니다: {error.filename}. 소유자를 바꾸거나 다른 --state 를 지정하세요.",
+            f"cannot write to the state folder: {error.filename}. Change its owner, or name another --state.",
         ) from error
 
 
@@ -96,7 +96,7 @@ def lock(settings: Settings) -> IO[str]:
     except BlockingIOError as error:
         handle.close()
         raise CannotStart(
-            f"이 상태 폴더로 이미 실행 중입니다: {settings.state}. 먼저 그것을 끝내거나 --state 를 지정하세요.",
+            f"이 상태 폴더로 이미 실행 중입니다: {settings.state}. 먼저 끝내거나 --state 를 지정하세요.",
             f"Campus already runs on {settings.state}. Stop it first, or name another folder with --state.",
         ) from error
     handle.write(str(os.getpid()))
@@ -118,7 +118,7 @@ def check_port(settings: Settings) -> None:
             probe.bind((settings.bind, settings.port))
         except OSError as error:
             raise CannotStart(
-                f"포트 {settings.port} 을(를) 쓸 수 없습니다 ({error.strerror}). --port 로 다른 포트를 지정하세요.",
+                f"포트 {settings.port} 을(를) 쓸 수 없습니다 ({error.strerror}). 다른 --port 를 지정하세요.",
                 f"port {settings.port} cannot be used ({error.strerror}). Choose another with --port.",
             ) from error
 
@@ -136,7 +136,7 @@ def _check_version(state: Path) -> None:
     found = file.read_text("utf-8").strip()
     if found != STATE_VERSION:
         raise CannotStart(
-            f"상태 폴더의 형식이 다릅니다: {state} 은(는) 형식 {found[:20]!r}, 이 버전은 {STATE_VERSION!r} 입니다. "
+            f"상태 폴더의 형식이 다릅니다: {state} 은(는) {found[:20]!r}, 이 버전은 {STATE_VERSION!r}. "
             "그 폴더를 만든 버전으로 실행하거나 --state 로 새 폴더를 지정하세요.",
             f"{state} has state format {found[:20]!r}; this Campus needs {STATE_VERSION!r}. "
             "Run the version that made it, or name a new folder with --state.",

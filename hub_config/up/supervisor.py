@@ -1,4 +1,4 @@
-"""Starts the services in order, each within its walls, watches them, and stops them. Knows no page and no person."""
+"""Starts the services in order, each within its walls, watches and stops them. Knows no page, no person."""
 
 from __future__ import annotations
 
@@ -96,9 +96,10 @@ class Supervisor:
             if self._stopping.is_set():
                 raise CannotStart("시작을 멈췄습니다.", "stopped while starting.")
             if one.running is None or one.running.poll() is not None or time.monotonic() > deadline:
+                written = self._settings.state / "logs" / f"{one.name}.log"
                 raise CannotStart(
-                    f"{one.name} 서비스가 시작되지 않았습니다. {self._settings.state}/logs/{one.name}.log 를 보세요.",
-                    f"the {one.name} service did not start; see {self._settings.state}/logs/{one.name}.log.",
+                    f"{one.name} 서비스가 시작되지 않았습니다. {written} 를 보세요.",
+                    f"the {one.name} service did not start; see {written}.",
                 )
             await asyncio.sleep(0.05)
 
