@@ -1,4 +1,4 @@
-"""Where things are outside and how they are called inside; knows folders and numeric users, starts nothing."""
+"""Where things are outside and what they are called inside; knows folders and numbers, starts nothing."""
 
 from __future__ import annotations
 

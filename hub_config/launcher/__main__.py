@@ -1,0 +1,49 @@
+"""`python -m hub_config.launcher --state VAR`: finds the walls, then answers; knows only how to begin."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from catalog.sandbox.errors import SandboxError
+from catalog.sandbox.isolation import choose
+from hub_config.launcher import places
+from hub_config.launcher.calls import Calls
+from hub_config.launcher.sandboxes import Sandboxes
+from hub_config.launcher.server import Server
+from hub_config.settings import load
+
+
+def main() -> int:
+    """Serve until stopped; 1 where no walls can be built."""
+    parser = argparse.ArgumentParser(prog="hub_config.launcher")
+    parser.add_argument("--state")
+    settings = load(vars(parser.parse_args()))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o077)
+    try:
+        isolation = choose(settings.isolation)
+    except SandboxError as error:
+        sys.stderr.write(f"{error.ko}\n{error.en}\n")
+        return 1
+    owner = places.service_uid(settings, isolation)
+    for folder in (
+        settings.run,
+        settings.run / "sessions",
+        settings.run / "gateway",
+        settings.state / "logs",
+    ):
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    peers = {os.getuid()} if owner is None else {os.getuid(), owner}
+    sandboxes = Sandboxes(settings, isolation)
+    calls = Calls(settings, isolation, sandboxes)
+    server = Server(settings.run / "launcher.sock", calls, sandboxes, owner=owner, peers=peers)
+    logging.getLogger("campus.launcher").info("ready, mode %s", isolation.mode)
+    server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

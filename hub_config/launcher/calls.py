@@ -1,0 +1,233 @@
+"""What a client may ask for: a call checks its parameters, picks a profile, answers; reads no socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.sandbox.beneath import NotRegular, open_beneath, open_regular
+from catalog.sandbox.model import Isolation, Mode, Sandbox
+from hub_config.launcher import folders, forms, homes, outbox, places, profiles, refusal
+from hub_config.launcher.sandboxes import Sandboxes, listening_socket
+from hub_config.settings import Settings
+
+_MOST_GENERATIONS = 10**9 - 1
+_WORLD_READ = 0o044
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A call's result, descriptors to send with it, and the sandbox whose end must be awaited first."""
+
+    body: Mapping[str, Any]
+    fds: tuple[int, ...] = ()
+    when_ended: str | None = None
+
+
+class Calls:
+    """All calls, by name."""
+
+    def __init__(self, settings: Settings, isolation: Isolation, sandboxes: Sandboxes) -> None:
+        self._settings = settings
+        self._isolation = isolation
+        self._sandboxes = sandboxes
+        self._by_name: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
+            "ping": self._ping,
+            "prepare_home": self._prepare_home,
+            "start_session": self._start_session,
+            "start_dashboard": self._start_dashboard,
+            "start_worker": self._start_worker,
+            "start_parser": self._start_parser,
+            "status": self._status,
+            "stop": self._stop,
+            "list": self._list,
+            "list_outbox": self._list_outbox,
+            "open_outbox": self._open_outbox,
+        }
+
+    def answer(self, given: object) -> Answer:
+        """Do what one request asks.
+
+        Raises
+        ------
+        SandboxError
+            It is refused, or the sandbox could not be built.
+        """
+        if not isinstance(given, dict):
+            raise refusal.malformed("request")
+        name = given.get("call")
+        if not isinstance(name, str) or name not in self._by_name:
+            raise refusal.unknown_call(str(name))
+        return self._by_name[name](given)
+
+    def _ping(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given)
+        return Answer(body={"mode": str(self._isolation.mode), "reason": self._isolation.reason})
+
+    def _prepare_home(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "person", "project", "uid")
+        person, project = forms.slug(given, "person"), forms.slug(given, "project")
+        homes.prepare(self._settings, self._isolation, person, project, self._person_uid(given))
+        return Answer(body={})
+
+    def _start_session(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "session_id", "person", "project", "uid", "prefix")
+        session_id = forms.session_id(given)
+        person, project = forms.slug(given, "person"), forms.slug(given, "project")
+        forms.prefix(given, f"/user/{person}/{project}/")
+        uid = self._person_uid(given)
+        if homes.owner(self._settings, person, project) != self._expected_owner(uid):
+            raise refusal.missing("home", f"{person}/{project}")
+        sandbox = profiles.session(
+            self._settings, self._isolation, session_id=session_id, person=person, project=project, uid=uid
+        )
+        return self._listening("session", session_id, sandbox)
+
+    def _start_dashboard(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "session_id", "name", "prefix")
+        session_id, name = forms.session_id(given), forms.dashboard(given)
+        sandbox = profiles.dashboard(
+            self._settings,
+            self._isolation,
+            session_id=session_id,
+            name=name,
+            prefix=forms.prefix(given),
+            folder=self._dashboard_folder(name),
+        )
+        return self._listening("dashboard", session_id, sandbox)
+
+    def _start_worker(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "session_id", "generation", "files", "memory")
+        session_id = forms.session_id(given)
+        generation = forms.number(given, "generation", 0, _MOST_GENERATIONS)
+        memory = forms.memory(given, self._settings.query_memory)
+        files = [(self._granted(source), target) for source, target in forms.files(given)]
+        self._gateway_folder(session_id)
+        sandbox = profiles.worker(
+            self._settings,
+            self._isolation,
+            session_id=session_id,
+            generation=generation,
+            files=files,
+            memory=memory,
+        )
+        return self._controlled("worker", session_id, sandbox)
+
+    def _start_parser(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "session_id")
+        session_id = forms.session_id(given)
+        sandbox = profiles.parser(self._settings, self._isolation, session_id=session_id)
+        return self._controlled("parser", session_id, sandbox)
+
+    def _status(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "sandbox_id")
+        name = forms.sandbox_id(given)
+        if name in self._sandboxes.running:
+            return Answer(body={"code": None})
+        code = self._sandboxes.code(name)
+        return Answer(body={"gone": True} if code is None else {"code": code})
+
+    def _stop(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "sandbox_id", "grace")
+        name = forms.sandbox_id(given)
+        asked = self._sandboxes.ask_to_end(name, forms.grace(given))
+        return Answer(body={}, when_ended=name if asked else None)
+
+    def _list(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given)
+        running = self._sandboxes.running.items()
+        return Answer(body={"sandboxes": [_started(name, entry.running.pid) for name, entry in running]})
+
+    def _list_outbox(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "person", "project")
+        person, project = forms.slug(given, "person"), forms.slug(given, "project")
+        return Answer(body={"files": outbox.entries(self._settings, person, project)})
+
+    def _open_outbox(self, given: Mapping[str, Any]) -> Answer:
+        forms.only(given, "person", "project", "names")
+        person, project = forms.slug(given, "person"), forms.slug(given, "project")
+        fds = outbox.open_files(self._settings, person, project, forms.names(given))
+        return Answer(body={"count": len(fds)}, fds=tuple(fds))
+
+    def _listening(self, kind: str, session_id: str, sandbox: Sandbox) -> Answer:
+        if sandbox.name in self._sandboxes.running:
+            raise refusal.running(sandbox.name)
+        self._gateway_folder(session_id)
+        uid = places.service_uid(self._settings, self._isolation)
+        parent = self._settings.run / "sessions"
+        folders.remove(parent, session_id)
+        with folders.opened(parent) as fd, folders.made(fd, session_id, mode=0o700, uid=uid) as own:
+            listener = listening_socket(f"/proc/self/fd/{own}/http.sock", uid)
+        try:
+            entry = self._sandboxes.start(kind, session_id, sandbox, {profiles.CHANNEL_FD: listener.fileno()})
+        except Exception:
+            folders.remove(parent, session_id)
+            raise
+        finally:
+            listener.close()
+        return Answer(body=_started(sandbox.name, entry.running.pid))
+
+    def _controlled(self, kind: str, session_id: str, sandbox: Sandbox) -> Answer:
+        ours, theirs = socket.socketpair()
+        with ExitStack() as undo:
+            undo.callback(ours.close)
+            with theirs:
+                fds = {profiles.CHANNEL_FD: theirs.fileno()}
+                entry = self._sandboxes.start(kind, session_id, sandbox, fds)
+            undo.pop_all()
+        return Answer(body=_started(sandbox.name, entry.running.pid), fds=(ours.detach(),))
+
+    def _gateway_folder(self, session_id: str) -> None:
+        """The session's sockets: the broker makes its own here, the worker its own below `data`."""
+        service = places.service_uid(self._settings, self._isolation)
+        engine = places.engine_uid(self._settings, self._isolation)
+        with (
+            folders.opened(self._settings.run / "gateway") as parent,
+            folders.made(parent, session_id, mode=0o711, uid=service) as own,
+            folders.made(own, "data", mode=0o771, uid=engine, gid=service),
+        ):
+            pass
+
+    def _granted(self, source: str) -> Path:
+        """A published file, made readable to the engine's user; its folder keeps everybody else out."""
+        root = self._settings.warehouse
+        try:
+            with folders.opened(root) as warehouse:
+                fd, found = open_regular(warehouse, source)
+        except (NotRegular, OSError) as error:
+            raise refusal.missing("file", source) from error
+        try:
+            if self._isolation.mode is Mode.ROOT and found.st_mode & _WORLD_READ != _WORLD_READ:
+                os.fchmod(fd, (found.st_mode & 0o777) | _WORLD_READ)
+        finally:
+            os.close(fd)
+        return root / source
+
+    def _dashboard_folder(self, name: str) -> Path:
+        root = self._settings.repo / "notebooks" / "dashboards"
+        for folder in (name, name.replace("-", "_")):
+            try:
+                with folders.opened(root) as parent:
+                    os.close(open_beneath(parent, f"{folder}/dashboard.ipynb", os.O_PATH, cross_mounts=True))
+            except OSError:
+                continue
+            return root / folder
+        raise refusal.missing("dashboard", name)
+
+    def _person_uid(self, given: Mapping[str, Any]) -> int:
+        uid = forms.number(given, "uid", 0, 2**31 - 1)
+        if self._isolation.mode is Mode.ROOT and not places.is_person_uid(self._settings, uid):
+            raise refusal.malformed("uid")
+        return uid
+
+    def _expected_owner(self, uid: int) -> int:
+        return uid if self._isolation.mode is Mode.ROOT else os.geteuid()
+
+
+def _started(name: str, pid: int) -> dict[str, object]:
+    return {"sandbox_id": name, "pid": pid}
