@@ -17,8 +17,8 @@ from access_control.projects.model import (
     OPEN_DATA_TITLE,
     Project,
     ProjectKind,
-    Title,
 )
+from catalog.descriptions import Text
 
 
 def ensure_project(unit: Unit, wanted: Project) -> Project:
@@ -38,7 +38,7 @@ def ensure_project(unit: Unit, wanted: Project) -> Project:
         )
         return wanted
     if found.title != wanted.title:
-        store.retitle(unit.connection, wanted.slug, Title(ko=wanted.title.ko, en=wanted.title.en))
+        store.retitle(unit.connection, wanted.slug, Text(ko=wanted.title.ko, en=wanted.title.en))
     return found
 
 

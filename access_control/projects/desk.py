@@ -19,11 +19,11 @@ from access_control.projects.model import (
     Project,
     ProjectKind,
     Slug,
-    Title,
     dashboard_slug,
     slug_of,
 )
 from access_control.text import clean_block, clean_line
+from catalog.descriptions import Text
 
 
 class ProjectsDesk:
@@ -51,7 +51,7 @@ class ProjectsDesk:
         self,
         actor: Person | str,
         slug: str,
-        title: Title,
+        title: Text,
         purpose: str,
         members: Iterable[Person | str],
         now: datetime,
@@ -65,7 +65,7 @@ class ProjectsDesk:
         Conflict
             `project-slug-taken`
         """
-        title = Title(ko=clean_line(title.ko), en=clean_line(title.en))
+        title = Text(ko=clean_line(title.ko), en=clean_line(title.en))
         purpose = clean_block(purpose)
         handles = sorted({handle_of(member) for member in members})
         accept(policy.check_slug(slug), policy.check_project(title, purpose, len(handles)))
@@ -100,12 +100,12 @@ class ProjectsDesk:
             keep_up(unit, project.slug, open_datasets, OPEN_DATA_PURPOSE, now)
             return project
 
-    def ensure_dashboard(self, name: str, title: Title, datasets: Iterable[str], now: datetime) -> Project:
+    def ensure_dashboard(self, name: str, title: Text, datasets: Iterable[str], now: datetime) -> Project:
         """The project a dashboard reads with, with standing grants on exactly the datasets it declares."""
         accept(policy.check_dashboard(name))
         wanted = Project(
             slug=dashboard_slug(name),
-            title=Title(ko=clean_line(title.ko), en=clean_line(title.en)),
+            title=Text(ko=clean_line(title.ko), en=clean_line(title.en)),
             purpose=f"공개 대시보드 / Public dashboard: {name}",
             kind=ProjectKind.DASHBOARD,
             created=now,

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from catalog.descriptions import Text
+
 Slug = NewType("Slug", str)
 
 
@@ -19,19 +21,11 @@ class ProjectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Title:
-    """A name in both languages."""
-
-    ko: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """Why data is read, and by whom together; `closed` since then, or None while it is open."""
 
     slug: Slug
-    title: Title
+    title: Text
     purpose: str
     kind: ProjectKind
     created: datetime
@@ -39,7 +33,7 @@ class Project:
 
 
 OPEN_DATA = Slug("open-data")
-OPEN_DATA_TITLE = Title(ko="열린 데이터", en="Open data")
+OPEN_DATA_TITLE = Text(ko="열린 데이터", en="Open data")
 OPEN_DATA_PURPOSE = "누구나 쓸 수 있는 공개 데이터 분석 / Analysis of open data, for everybody"
 DASHBOARD_PREFIX = "dashboard-"
 

@@ -11,8 +11,9 @@ import re
 from access_control.decision import ALLOW, Decision, deny
 from access_control.people.model import Person, Role
 from access_control.people.policy import must_hold
-from access_control.projects.model import DASHBOARD_PREFIX, OPEN_DATA, Project, ProjectKind, Title
+from access_control.projects.model import DASHBOARD_PREFIX, OPEN_DATA, Project, ProjectKind
 from access_control.text import has_letters
+from catalog.descriptions import Text
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}")
 DASHBOARD = re.compile(r"[a-z][a-z0-9_-]{1,50}")
@@ -30,7 +31,7 @@ def check_slug(slug: str) -> Decision:
     return ALLOW
 
 
-def check_project(title: Title, purpose: str, members: int) -> Decision:
+def check_project(title: Text, purpose: str, members: int) -> Decision:
     """Whether cleaned titles and purpose say something, and the members are not too many."""
     for text in (title.ko, title.en):
         if not has_letters(text):

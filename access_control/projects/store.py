@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from access_control.database import UtcDateTime, metadata
 from access_control.people import store as people
 from access_control.people.model import Person
-from access_control.projects.model import Project, ProjectKind, Slug, Title
+from access_control.projects.model import Project, ProjectKind, Slug
+from catalog.descriptions import Text
 
 project = sa.Table(
     "project",
@@ -63,7 +64,7 @@ def add(connection: sa.Connection, new: Project) -> None:
     )
 
 
-def retitle(connection: sa.Connection, slug: str, title: Title) -> None:
+def retitle(connection: sa.Connection, slug: str, title: Text) -> None:
     """Give a project another title."""
     connection.execute(
         sa.update(project).where(project.c.slug == slug).values(title_ko=title.ko, title_en=title.en)
@@ -92,7 +93,7 @@ def members(connection: sa.Connection, slug: str) -> tuple[Person, ...]:
 def _project(row: sa.Row[tuple[object, ...]]) -> Project:
     return Project(
         slug=Slug(row.slug),
-        title=Title(ko=row.title_ko, en=row.title_en),
+        title=Text(ko=row.title_ko, en=row.title_en),
         purpose=row.purpose,
         kind=ProjectKind(row.kind),
         created=row.created,

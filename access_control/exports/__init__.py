@@ -1,0 +1,1 @@
+"""Exports: what asks to leave, its review and its release."""

@@ -1,0 +1,201 @@
+"""Answers what the catalogue's gateway asks: who is live, what is granted, is it on record, may this leave.
+
+Knows the desks' answers, not how the gateway uses them. A session is granted something only while it is live
+and its person is active and still a member of an open project; a dashboard has no person and reads with its
+own project's grants. Every answer is asked anew: a grant taken back is gone at the next query.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from access_control import locale
+from access_control.audit.event import Action, AuditEvent
+from access_control.audit.sink import AuditSink
+from access_control.database import Database
+from access_control.decision import Decision, deny
+from access_control.errors import AccessError, AuditError
+from access_control.exports.desk import ExportsDesk
+from access_control.exports.model import Incoming
+from access_control.exports.names import check_names, normal_name
+from access_control.exports.policy import check_count
+from access_control.grants import store as grants
+from access_control.people import store as people
+from access_control.people.model import SYSTEM
+from access_control.projects import store as projects
+from access_control.sessions import policy, store
+from access_control.sessions.model import NOBODY
+from catalog.gateway.guard import (
+    ExportReceipt,
+    ExportRefused,
+    GrantedTable,
+    OutboxFile,
+    QueryEvent,
+    QueryEventKind,
+    RecordFailed,
+    SessionId,
+    SessionIdentity,
+)
+from catalog.sandbox.launcher import Launcher
+
+ACTIONS: Final[Mapping[QueryEventKind, Action]] = {
+    QueryEventKind.ADMITTED: Action.QUERY_ADMITTED,
+    QueryEventKind.REFUSED: Action.QUERY_REFUSED,
+    QueryEventKind.FINISHED: Action.QUERY_FINISHED,
+    QueryEventKind.FAILED: Action.QUERY_FAILED,
+    QueryEventKind.CANCELLED: Action.QUERY_CANCELLED,
+}
+
+
+class CampusGuard:
+    """The rules of Campus behind `catalog.gateway.guard.Guard`; thread-safe as its parts are."""
+
+    def __init__(self, db: Database, exports: ExportsDesk, audit: AuditSink, launcher: Launcher) -> None:
+        self._db = db
+        self._exports = exports
+        self._audit = audit
+        self._launcher = launcher
+
+    def live_sessions(self) -> tuple[SessionIdentity, ...]:
+        """Sessions opening or running now."""
+        with self._db.read() as connection:
+            return tuple(
+                SessionIdentity(
+                    session_id=SessionId(session.session_id), person=session.person, project=session.project
+                )
+                for session in store.live(connection)
+            )
+
+    def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        """What the session may read now; of several grants on one table the one that lasts longest."""
+        with self._db.read() as connection:
+            if not _may_read(connection, identity):
+                return ()
+            longest: dict[tuple[str, str], GrantedTable] = {}
+            for grant in grants.effective(connection, identity.project, now):
+                key = (grant.dataset, grant.variant)
+                held = longest.get(key)
+                if held is None or held.expires is None or held.expires < grant.expires:
+                    longest[key] = GrantedTable(
+                        dataset=grant.dataset,
+                        variant=grant.variant,
+                        grant_id=str(grant.id),
+                        purpose=grant.purpose,
+                        expires=grant.expires,
+                    )
+            return tuple(longest[key] for key in sorted(longest))
+
+    def record(self, event: QueryEvent) -> int:
+        """Make the event durable in the audit log and return its sequence number.
+
+        Raises
+        ------
+        RecordFailed
+            It is not durable.
+        """
+        try:
+            return self._audit.append_all([_audit_event(event)])[0]
+        except AuditError as error:
+            raise RecordFailed(error.reason, **_both(error)) from error
+
+    def submit_export(
+        self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
+    ) -> ExportReceipt:
+        """Copy files of the session's outbox and ask for their release.
+
+        Raises
+        ------
+        ExportRefused, CatalogError
+            Refused by a rule, or by the launcher that opens the files, with what to do.
+        """
+        try:
+            self._may_use_outbox(identity).require()
+            check_count(len(names)).require()
+            check_names([normal_name(name) for name in names]).require()
+            opened = self._launcher.open_outbox(identity.person, identity.project, names)
+            try:
+                files = [Incoming(name=name, source=fd) for name, fd in zip(names, opened, strict=True)]
+                request = self._exports.submit(identity.person, identity.project, files, purpose, now)
+            finally:
+                for fd in opened:
+                    os.close(fd)
+        except AccessError as error:
+            raise ExportRefused(error.reason, **_both(error)) from error
+        return ExportReceipt(
+            request_id=request.id,
+            url_path=f"/exports/{request.id}",
+            files=tuple((file.name, file.sha256, file.size) for file in request.files),
+        )
+
+    def outbox(self, identity: SessionIdentity) -> tuple[OutboxFile, ...]:
+        """Files in the session's outbox; none for a session that may not work."""
+        if not self._may_use_outbox(identity):
+            return ()
+        return tuple(
+            OutboxFile(name=file.name, size=file.size, modified=file.modified)
+            for file in self._launcher.list_outbox(identity.person, identity.project)
+        )
+
+    def _may_use_outbox(self, identity: SessionIdentity) -> Decision:
+        if identity.person == NOBODY:
+            return deny("session-without-person", project=identity.project)
+        with self._db.read() as connection:
+            return _may_read(connection, identity)
+
+
+def _may_read(connection: sa.Connection, identity: SessionIdentity) -> Decision:
+    session = store.find(connection, identity.session_id)
+    if session is None or (session.person, session.project) != (identity.person, identity.project):
+        return deny("session-unknown", session=identity.session_id)
+    if not (decision := policy.may_run(session)):
+        return decision
+    project = projects.find(connection, session.project)
+    if project is None:
+        return deny("project-unknown", project=session.project)
+    if session.person == NOBODY:
+        return policy.admit_dashboard(project)
+    person = people.find_person(connection, session.person)
+    if person is None:
+        return deny("person-unknown", handle=session.person)
+    member = projects.is_member(connection, session.project, session.person)
+    return policy.admit(person, project, member=member)
+
+
+def _audit_event(event: QueryEvent) -> AuditEvent:
+    return AuditEvent(
+        time=event.time,
+        actor=event.identity.person or SYSTEM,
+        action=ACTIONS[event.kind],
+        project=event.identity.project,
+        session_id=event.identity.session_id,
+        object=f"query:{event.query_id}",
+        detail={
+            "statement": event.statement,
+            "tables": [
+                {
+                    "dataset": table.dataset,
+                    "variant": table.variant,
+                    "snapshot": str(table.snapshot_id),
+                    "grant": table.grant_id,
+                }
+                for table in event.tables
+            ],
+            "purposes": list(event.purposes),
+            "rows": event.rows,
+            "bytes": event.bytes,
+            "seconds": event.seconds,
+            "reason": event.reason,
+        },
+    )
+
+
+def _both(error: AccessError) -> dict[str, str]:
+    return {
+        "ko": locale.text(locale.Lang.KO, error.reason, **error.params),
+        "en": locale.text(locale.Lang.EN, error.reason, **error.params),
+    }
