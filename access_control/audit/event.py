@@ -214,7 +214,7 @@ def _problem(values: Any) -> str:
     """Why this is no event; empty when it is one. Ordered so that the usual event passes quickly."""
     if not isinstance(values, dict) or values.keys() != _FIELDS:
         return f"an event has exactly the fields {', '.join(sorted(_FIELDS))}"
-    if values["v"] is not VERSION and (type(values["v"]) is not int or values["v"] != VERSION):
+    if type(values["v"]) is not int or values["v"] != VERSION:
         return f"v is not {VERSION}"
     for name in ("actor", "project", "session_id", "object"):
         if type(values[name]) is not str or len(values[name]) > LONGEST_NAME:
@@ -223,7 +223,7 @@ def _problem(values: Any) -> str:
         return "actor is empty"
     if type(values["event_id"]) is not str or len(values["event_id"]) != 32 or set(values["event_id"]) - _HEX:
         return "event_id is not 32 lowercase hexadecimal digits"
-    if values["action"] not in _ACTIONS:
+    if type(values["action"]) is not str or values["action"] not in _ACTIONS:
         return "action is not a known action"
     if values["actor_as"] not in ("handle", "pseudonym"):
         return "actor_as is neither handle nor pseudonym"

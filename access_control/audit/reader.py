@@ -188,6 +188,6 @@ def _moment(text: str) -> datetime:
 
 def _position(text: str) -> tuple[int, int]:
     first, _, offset = text.partition("-")
-    if not (text.isascii() and first.isdigit() and offset.isdigit()):
+    if not (text.isascii() and len(text) < 40 and first.isdigit() and offset.isdigit()):
         raise Invalid("audit-page", position=text[:40])
     return int(first), int(offset)

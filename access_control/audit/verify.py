@@ -169,6 +169,10 @@ def _compare(
 def _lines(folder: Path, progress: Progress | None) -> Iterator[bytes]:
     """The leaf hash of every line; the segments have to follow on one another."""
     found = segment.segments(folder)
+    if not found:
+        raise AuditDamaged(
+            "audit-damaged", file=segment.SEGMENTS, line=0, offset=0, problem="there is no log in this folder"
+        )
     whole = sum(each.path.stat().st_size for each in found)
     done = reported = seq = 0
     for number, each in enumerate(found):
