@@ -1,7 +1,7 @@
 """A sandbox written as a bubblewrap command; pure but for looking at /, and knows nothing of starting it.
 
 Options and mounts travel over a descriptor, so `ps` shows none of them. The order of the options is the
-order bubblewrap builds in: folders above before folders below, covers last, then the root read-only.
+order bubblewrap builds in: folders above before folders below, then the root read-only.
 """
 
 from __future__ import annotations
@@ -162,23 +162,15 @@ def _localtime(sandbox: Sandbox) -> list[str]:
 
 
 def _mounts(sandbox: Sandbox) -> list[str]:
-    steps: list[tuple[PurePosixPath, int, list[str]]] = []
-    for mount in sandbox.mounts:
-        bind = "--bind" if mount.writable else "--ro-bind"
-        steps.append((PurePosixPath(mount.target), 0, [bind, str(mount.source), mount.target]))
-    for path in sandbox.hidden:
-        cover = ["--perms", "0755", "--tmpfs", path, "--remount-ro", path]
-        steps.append((PurePosixPath(path), 1, cover))
-    steps.sort(key=lambda step: (step[0].parts, step[1]))
     out: list[str] = []
     mounted: set[str] = set()
     made = set(_SYSTEM)
-    for target, _, option in steps:
-        for parent in _parents(target, mounted, made):
+    for mount in sorted(sandbox.mounts, key=lambda mount: PurePosixPath(mount.target).parts):
+        for parent in _parents(PurePosixPath(mount.target), mounted, made):
             out += ["--perms", "0755", "--dir", parent]
             made.add(parent)
-        out += option
-        mounted.add(str(target))
+        out += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
+        mounted.add(mount.target)
     return out
 
 

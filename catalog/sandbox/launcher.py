@@ -113,7 +113,8 @@ class Launcher:
 
     def stop(self, sandbox_id: str, grace: float = 5.0) -> None:
         """End a sandbox and all in it, asking first for up to `grace` seconds; returns when it is gone."""
-        self._call("stop", sandbox_id=sandbox_id, grace=grace)
+        patient = Launcher(self.path, self.seconds + grace)
+        patient._call("stop", sandbox_id=sandbox_id, grace=grace)
 
     def list(self) -> tuple[StartedSandbox, ...]:
         """What is running."""

@@ -81,8 +81,6 @@ class Sandbox:
         Numeric identity in mode root, otherwise ignored. `gid` defaults to `uid`.
     user, home
         Names given in the sandbox's own /etc/passwd.
-    hidden
-        Folders covered by an empty read-only one although a mount above shows them.
     fds
         Descriptor inside → descriptor of the caller.
     tmp_size
@@ -106,7 +104,6 @@ class Sandbox:
     network: bool = False
     limits: Limits = Limits()
     workdir: str = "/"
-    hidden: tuple[str, ...] = ()
     fds: Mapping[int, int] = field(default_factory=dict)
     tmp_size: int = 512 << 20
     umask: int = 0o077
@@ -125,7 +122,7 @@ class Sandbox:
             raise _malformed("name", self.name)
         if not self.argv or not self.argv[0].startswith("/"):
             raise _malformed("argv", " ".join(self.argv))
-        for path in (self.workdir, self.home, *self.hidden, *(mount.target for mount in self.mounts)):
+        for path in (self.workdir, self.home, *(mount.target for mount in self.mounts)):
             if not _clean(path):
                 raise _malformed("path", path)
         for key, value in self.env.items():

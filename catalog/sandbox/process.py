@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -200,15 +201,13 @@ def _release(sandbox: Sandbox, isolation: Isolation, pid: int, info: int, block:
 
 def _plain(sandbox: Sandbox, output: int | None) -> Running:
     """The command without walls, its inside paths replaced by those outside."""
-    replace = sorted(
-        ((mount.target, str(mount.source)) for mount in sandbox.mounts if mount.target != str(mount.source)),
-        key=lambda pair: -len(pair[0]),
-    )
+    sources = {mount.target: str(mount.source) for mount in sandbox.mounts}
+    targets = "|".join(re.escape(target) for target in sorted(sources, key=len, reverse=True))
+    # a whole path at the start of a word or of an address's path, longest target first, each replaced once
+    path = re.compile(rf"(?:(?<=://)|(?<![\w./-]))({targets})(?=[/:]|$)") if sources else re.compile(r"(?!)")
 
     def outside(text: str) -> str:
-        for target, source in replace:
-            text = text.replace(target, source)
-        return text
+        return path.sub(lambda found: sources[found[1]], text)
 
     inner = (ENV, "-C", outside(sandbox.workdir), *map(outside, sandbox.argv))
     argv = (SETPRIV, "--pdeathsig", "KILL", *inner)

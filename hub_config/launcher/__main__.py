@@ -13,7 +13,7 @@ from hub_config.launcher import places
 from hub_config.launcher.calls import Calls
 from hub_config.launcher.sandboxes import Sandboxes
 from hub_config.launcher.server import Server
-from hub_config.settings import load
+from hub_config.settings import Settings, load
 
 
 def main() -> int:
@@ -29,13 +29,7 @@ def main() -> int:
         sys.stderr.write(f"{error.ko}\n{error.en}\n")
         return 1
     owner = places.service_uid(settings, isolation)
-    for folder in (
-        settings.run,
-        settings.run / "sessions",
-        settings.run / "gateway",
-        settings.state / "logs",
-    ):
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    _prepare(settings, owner)
     peers = {os.getuid()} if owner is None else {os.getuid(), owner}
     sandboxes = Sandboxes(settings, isolation)
     calls = Calls(settings, isolation, sandboxes)
@@ -43,6 +37,17 @@ def main() -> int:
     logging.getLogger("campus.launcher").info("ready, mode %s", isolation.mode)
     server.run()
     return 0
+
+
+def _prepare(settings: Settings, owner: int | None) -> None:
+    """The folders of the sockets: services make theirs in them, sandboxes reach theirs through them."""
+    settings.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (settings.state / "logs").mkdir(mode=0o700, exist_ok=True)
+    for folder in (settings.run, settings.run / "sessions", settings.run / "gateway"):
+        folder.mkdir(mode=0o711, exist_ok=True)
+        folder.chmod(0o711)
+        if owner is not None:
+            os.chown(folder, owner, owner)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from hub_config.settings import Settings
 
 _MOST_GENERATIONS = 10**9 - 1
 _WORLD_READ = 0o044
+_OVERHEAD = 1 << 30  # memory a worker may have beside its engine's own limit [bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ class Calls:
         forms.only(given, "session_id", "generation", "files", "memory")
         session_id = forms.session_id(given)
         generation = forms.number(given, "generation", 0, _MOST_GENERATIONS)
-        memory = forms.memory(given, self._settings.query_memory)
+        memory = forms.memory(given, self._settings.query_memory + _OVERHEAD)
         files = [(self._granted(source), target) for source, target in forms.files(given)]
         self._gateway_folder(session_id)
         sandbox = profiles.worker(

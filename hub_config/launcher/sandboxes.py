@@ -35,7 +35,7 @@ class Entry:
 
 
 class Sandboxes:
-    """Starts, ends and remembers; of one thread only, since sandboxes die with the thread that started them."""
+    """Starts, ends, remembers; of one thread only: a sandbox dies with the thread that started it."""
 
     def __init__(self, settings: Settings, isolation: Isolation) -> None:
         self._settings = settings
