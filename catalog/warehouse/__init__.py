@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.warehouse.model import (
+    MAIN,
     DataFile,
     Field,
     Publication,
@@ -15,6 +16,7 @@ from catalog.warehouse.relation import duckdb_relation_sql
 from catalog.warehouse.warehouse import Warehouse
 
 __all__ = [
+    "MAIN",
     "DataFile",
     "Field",
     "Publication",

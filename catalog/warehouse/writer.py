@@ -32,10 +32,11 @@ from pyiceberg.types import (
     StringType,
 )
 
-from catalog.descriptions import ColumnType, Dataset, PeriodUnit
+from catalog.descriptions import ColumnType, Dataset
 from catalog.warehouse import metadata
 from catalog.warehouse.files import IMPLEMENTATION, ROOT, DurableFile, make_folder
 from catalog.warehouse.model import DataFile, Publication, Replace, WarehouseError
+from catalog.warehouse.schema import arrow_schema, period_of
 
 if TYPE_CHECKING:
     from catalog.warehouse.warehouse import Warehouse
@@ -48,14 +49,6 @@ WRITING = {
     "write.metadata.previous-versions-max": "20",
     "write.metadata.delete-after-commit.enabled": "true",
 }
-ARROW: dict[ColumnType, Any] = {
-    ColumnType.STRING: pa.string(),
-    ColumnType.INT: pa.int32(),
-    ColumnType.LONG: pa.int64(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.BINARY: pa.binary(),
-}
 ICEBERG: dict[ColumnType, IcebergType] = {
     ColumnType.STRING: StringType(),
     ColumnType.INT: IntegerType(),
@@ -64,7 +57,6 @@ ICEBERG: dict[ColumnType, IcebergType] = {
     ColumnType.DATE: DateType(),
     ColumnType.BINARY: BinaryType(),
 }
-PERIOD_FORMAT = {PeriodUnit.DAY: "%Y-%m-%d", PeriodUnit.MONTH: "%Y-%m"}
 
 
 def publish(
@@ -92,16 +84,6 @@ def publish(
                 rows = pa.concat_tables([rows, *(as_described(dataset, r) for r in rest)])
         rows = rows.sort_by([(c, "ascending") for c in dataset.sort])
         return _commit(warehouse.root, table, dataset, variant, rows, kept_whole, publication)
-
-
-def arrow_schema(dataset: Dataset) -> pa.Schema:
-    """The description's columns as an Arrow schema; only columns with a `missing` meaning are nullable."""
-    return pa.schema([pa.field(c.name, ARROW[c.type], nullable=c.nullable) for c in dataset.columns])
-
-
-def period_of(values: Any, unit: PeriodUnit) -> Any:
-    """The period each value of a period column lies in, as text."""
-    return values if unit is PeriodUnit.QUARTER else pc.strftime(values, format=PERIOD_FORMAT[unit])
 
 
 def as_described(dataset: Dataset, batches: pa.Table | Iterable[pa.RecordBatch]) -> pa.Table:

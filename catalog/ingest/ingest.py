@@ -1,0 +1,215 @@
+"""The use case: several files in, one version out, or nothing changed. Knows no people's rights."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.descriptions import Dataset
+from catalog.ingest.checks import load_checks, run_checks
+from catalog.ingest.delimited import parse_csv
+from catalog.ingest.derive import complete
+from catalog.ingest.evidence import read_bytes
+from catalog.ingest.layouts import unknown_layout
+from catalog.ingest.model import Format, IngestError, Parsed, Recipe
+from catalog.ingest.recipe import load_recipe
+from catalog.ingest.vector import PARTS, parse_geojson, parse_shapefile, shapefile_parts
+from catalog.ingest.weekly_json import parse_weekly
+from catalog.ingest.workbook import parse_xlsx
+from catalog.warehouse import MAIN, Publication, Replace, SourceFile, Warehouse
+from catalog.warehouse.schema import period_of
+
+DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What one ingestion made.
+
+    Parameters
+    ----------
+    rows
+        Rows taken from the given files [rows].
+    total_rows
+        Rows of the new version, earlier periods included [rows].
+    periods
+        Periods that were given and so replaced; empty where the whole dataset is.
+    replaced_synthetic
+        Whether a synthetic sample gave way to real rows.
+    """
+
+    dataset: str
+    snapshot_id: int
+    rows: int
+    total_rows: int
+    files: tuple[SourceFile, ...]
+    periods: tuple[str, ...]
+    replaced_synthetic: bool
+
+
+def ingest(
+    dataset: Dataset,
+    files: Sequence[Path],
+    warehouse: Warehouse,
+    now: datetime,
+    by: str,
+    progress: Callable[[str], None] = lambda text: None,
+    *,
+    datasets: Path = DATASETS,
+) -> Published:
+    """Read, check and publish publisher files as one version.
+
+    Parameters
+    ----------
+    files
+        One or more files; of a shapefile the `.shp` is enough. Periods they hold replace the same
+        periods of the current version; all other periods stay. Synthetic rows never stay beside real ones.
+    by
+        Handle of the person who publishes.
+    progress
+        Told one sentence at every step.
+
+    Raises
+    ------
+    IngestError
+        A file was refused; nothing was published.
+    WarehouseError
+        Another publication of this dataset is running.
+    """
+    recipe = load_recipe(datasets / dataset.name / "recipe.yml", dataset)
+    checks = load_checks(datasets / dataset.name / "checks.yml", dataset)
+    tables: list[pa.Table] = []
+    sources: list[SourceFile] = []
+    owners: dict[str, str] = {}
+    for path in _wanted(files):
+        progress(f"{path.name}: 읽는 중 / reading")
+        content = read_bytes(path)
+        parsed = _parse(path, content, dataset, recipe)
+        rows = complete(parsed, recipe, dataset)
+        run_checks(checks, rows, parsed)
+        _no_overlap(_periods(dataset, rows) or ("",), path.name, owners)
+        sources.extend(_sources(path, content, parsed))
+        tables.append(rows)
+        progress(f"{path.name}: {parsed.rows:,}행, 레이아웃 {parsed.layout.name} / {parsed.rows:,} rows")
+    whole = pa.concat_tables(tables)
+    periods = _periods(dataset, whole)
+    before = warehouse.versions(dataset.name)[:1]
+    replace = None
+    if dataset.period is not None:
+        replace = Replace(column=dataset.period.column, unit=dataset.period.unit, periods=frozenset(periods))
+    publication = Publication(
+        now=now,
+        by=by,
+        synthetic=False,
+        source=dataset.source.ko,
+        recipe=recipe.version,
+        files=tuple(sources),
+    )
+    snapshot = warehouse.publish(dataset, MAIN, whole, publication, replace)
+    progress(f"{dataset.name}: {snapshot.rows:,}행 공개 / published")
+    return Published(
+        dataset=dataset.name,
+        snapshot_id=snapshot.snapshot_id,
+        rows=whole.num_rows,
+        total_rows=snapshot.rows,
+        files=tuple(sources),
+        periods=periods,
+        replaced_synthetic=any(b.synthetic for b in before),
+    )
+
+
+def _wanted(files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files to read: a shapefile's other parts come with its `.shp`."""
+    shapes = {p.with_suffix("") for p in files if p.suffix.lower() == ".shp"}
+    wanted = []
+    for path in files:
+        if path.suffix.lower() in PARTS[1:]:
+            if path.with_suffix("") not in shapes:
+                raise IngestError(
+                    "missing-part",
+                    file=path.name,
+                    line=None,
+                    ko="함께 있는 .shp 파일을 주세요",
+                    en="give the .shp beside it",
+                )
+            continue
+        wanted.append(path)
+    if not wanted:
+        raise IngestError(
+            "no-file", file="-", line=None, ko="파일을 하나 이상 주세요", en="give at least one file"
+        )
+    return tuple(wanted)
+
+
+def _parse(path: Path, content: bytes, dataset: Dataset, recipe: Recipe) -> Parsed:
+    takes = {x.format for x in recipe.layouts}
+    kind = _kind(path, content, takes)
+    geometry = dataset.geometry.column if dataset.geometry is not None else ""
+    if kind not in takes and kind is not Format.CSV:
+        raise unknown_layout((), path.name, recipe, kind)
+    match kind:
+        case Format.CSV:
+            return parse_csv(content, path.name, recipe)
+        case Format.WEEKLY_JSON:
+            return parse_weekly(content, path.name, recipe)
+        case Format.GEOJSON:
+            return parse_geojson(content, path.name, recipe, geometry)
+        case Format.SHAPEFILE:
+            return parse_shapefile(path, recipe, geometry)
+        case Format.XLSX:
+            return parse_xlsx(content, path.name, recipe)
+
+
+def _kind(path: Path, content: bytes, takes: set[Format]) -> Format:
+    """The format by content; the name decides only for shapefiles, which are several files."""
+    if path.suffix.lower() == ".shp":
+        return Format.SHAPEFILE
+    if content.startswith(b"PK\x03\x04") and Format.XLSX in takes:
+        return Format.XLSX
+    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if start in {b"{", b"["}:
+        return Format.WEEKLY_JSON if Format.WEEKLY_JSON in takes else Format.GEOJSON
+    return Format.CSV
+
+
+def _periods(dataset: Dataset, rows: pa.Table) -> tuple[str, ...]:
+    if dataset.period is None:
+        return ()
+    values = pc.unique(period_of(rows[dataset.period.column], dataset.period.unit))
+    return tuple(sorted(values.to_pylist()))
+
+
+def _no_overlap(periods: Sequence[str], name: str, owners: dict[str, str]) -> None:
+    for period in periods:
+        if period in owners:
+            raise IngestError(
+                "overlapping-files",
+                file=name,
+                line=None,
+                ko=f"'{owners[period]}'에도 같은 기간 {period}이(가) 있습니다. 한 파일만 주세요",
+                en=f"'{owners[period]}' holds the same period {period}; give only one of them",
+            )
+        owners[period] = name
+
+
+def _sources(path: Path, content: bytes, parsed: Parsed) -> list[SourceFile]:
+    contents = {path.name: content}
+    if parsed.layout.format is Format.SHAPEFILE:
+        contents |= {p.name: read_bytes(p) for s, p in shapefile_parts(path).items() if s != ".shp"}
+    return [
+        SourceFile(
+            name=name,
+            sha256=hashlib.sha256(body).hexdigest(),
+            size=len(body),
+            rows=parsed.rows if name == path.name else 0,
+            layout=parsed.layout.name,
+        )
+        for name, body in contents.items()
+    ]

@@ -1,0 +1,113 @@
+"""Publisher notations to typed Arrow arrays, whole columns at a time. Knows notations; nothing of files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.ingest.model import Reader
+
+
+class BadValue(Exception):
+    """Row `index` holds `value`, which is not in the notation `wanted`."""
+
+    def __init__(self, index: int, value: object, ko: str, en: str) -> None:
+        super().__init__(en)
+        self.index = index
+        self.value = value
+        self.ko = ko
+        self.en = en
+
+
+class _Notation(NamedTuple):
+    pattern: str
+    ko: str
+    en: str
+    convert: Callable[[Any], Any]
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+def _long(values: Any) -> Any:
+    return pc.cast(values, pa.int64())
+
+
+def _double(values: Any) -> Any:
+    return pc.cast(values, pa.float64())
+
+
+def _without_zero(values: Any) -> Any:
+    return _long(pc.utf8_slice_codeunits(values, 0, -2))
+
+
+def _suppressible(values: Any) -> Any:
+    withheld = pc.is_in(values, value_set=pa.array(["", "*"]))
+    return _double(pc.if_else(withheld, pa.scalar(None, pa.string()), values))
+
+
+def _first_eight(values: Any) -> Any:
+    return pc.utf8_slice_codeunits(values, 0, 8)
+
+
+def _date(values: Any) -> Any:
+    parsed = pc.strptime(values, format="%Y%m%d", unit="s", error_is_null=True)
+    same = pc.fill_null(pc.equal(pc.strftime(parsed, format="%Y%m%d"), values), False)
+    _all(same, values, "있는 날짜 YYYYMMDD", "a date that exists, YYYYMMDD")
+    return pc.cast(parsed, pa.date32())
+
+
+_NOTATIONS: dict[Reader, _Notation] = {
+    Reader.TEXT: _Notation(r"^.*\S.*$", "비어 있지 않은 글자", "text that is not empty", _same),
+    Reader.DATE: _Notation(r"^[12][0-9]{7}$", "날짜 YYYYMMDD", "a date YYYYMMDD", _date),
+    Reader.WHOLE: _Notation(r"^-?[0-9]{1,18}$", "정수", "a whole number", _long),
+    Reader.DECIMAL_WHOLE: _Notation(
+        r"^-?[0-9]{1,15}\.0$", "정수(소수 .0 표기)", "a whole number as n.0", _without_zero
+    ),
+    Reader.NUMBER: _Notation(r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$", "숫자", "a number", _double),
+    Reader.SUPPRESSIBLE: _Notation(
+        r"^(\*|-?[0-9]{1,15}(\.[0-9]{1,12})?)?$",
+        "숫자 또는 비공개 표시 *",
+        "a number, or * where withheld",
+        _suppressible,
+    ),
+    Reader.QUARTER: _Notation(r"^20[0-9]{2}[1-4]$", "년분기 YYYYQ", "a quarter YYYYQ", _same),
+    Reader.CODE5: _Notation(r"^[0-9]{5}$", "5자리 코드", "a code of 5 digits", _same),
+    Reader.CODE7: _Notation(r"^[0-9]{7}$", "7자리 코드", "a code of 7 digits", _same),
+    Reader.CODE8: _Notation(r"^[0-9]{8}$", "8자리 코드", "a code of 8 digits", _same),
+    Reader.CODE10: _Notation(
+        r"^[0-9]{8}00$", "00으로 끝나는 10자리 코드", "a code of 10 digits ending in 00", _first_eight
+    ),
+}
+
+
+def convert(values: Any, reader: Reader) -> Any:
+    """A text array in the reader's type.
+
+    Raises
+    ------
+    BadValue
+        For the first value that is not in the reader's notation.
+    """
+    notation = _NOTATIONS[reader]
+    _all(pc.match_substring_regex(values, notation.pattern), values, notation.ko, notation.en)
+    return notation.convert(values)
+
+
+def fits(values: Any, reader: Reader) -> bool:
+    """Whether every value is in the reader's notation."""
+    try:
+        convert(values, reader)
+    except BadValue:
+        return False
+    return True
+
+
+def _all(good: Any, values: Any, ko: str, en: str) -> None:
+    if not pc.all(good, min_count=0).as_py():
+        index = pc.index(pc.fill_null(good, False), False).as_py()
+        raise BadValue(index, values[index].as_py(), ko, en)
