@@ -32,6 +32,14 @@ DISPLAY_NAME_MAX = 60  # characters
 AFFILIATION_MAX = 120  # characters
 PURPOSE_MIN, PURPOSE_MAX = 5, 2000  # characters
 REASON_MIN, REASON_MAX = 2, 1000  # characters
+ONLY = {
+    Role.CITIZEN: "only-citizen",
+    Role.STAFF: "only-staff",
+    Role.CHECKER: "only-checker",
+    Role.CUSTODIAN: "only-custodian",
+    Role.AUDITOR: "only-auditor",
+    Role.ADMINISTRATOR: "only-administrator",
+}
 INCOMPATIBLE_WITH_AUDITOR = frozenset({Role.STAFF, Role.CHECKER, Role.CUSTODIAN, Role.ADMINISTRATOR})
 
 
@@ -84,12 +92,10 @@ def may_act(actor: Person) -> Decision:
 
 
 def must_hold(actor: Person, *roles: Role) -> Decision:
-    """Whether an active person holds at least one of the roles."""
+    """Whether an active person holds at least one of the roles; the reason of a no names the first one."""
     if not actor.active:
         return may_act(actor)
-    if actor.roles.isdisjoint(roles):
-        return deny("role-missing", roles=", ".join(roles))
-    return ALLOW
+    return deny(ONLY[roles[0]]) if actor.roles.isdisjoint(roles) else ALLOW
 
 
 def may_see_applications(actor: Person) -> Decision:

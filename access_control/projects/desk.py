@@ -61,7 +61,7 @@ class ProjectsDesk:
         Raises
         ------
         Denied, Invalid, Missing
-            `role-missing`; `project-…`; `person-unknown`.
+            `only-staff`; `project-…`; `person-unknown`.
         Conflict
             `project-slug-taken`
         """
