@@ -1,0 +1,160 @@
+"""What the client asks beside queries: descriptions, parts, outbox, export, cancel. Knows JSON, no wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from catalog.descriptions import Column, Dataset, Text
+from catalog.gateway import refusals
+from catalog.gateway.guard import Guard
+from catalog.gateway.session import SessionGateway
+from catalog.gateway.workspace import Table
+
+MOST_NAMES: Final = 1000
+
+
+class Actions:
+    """The actions of one session."""
+
+    def __init__(self, session: SessionGateway, guard: Guard, descriptions: Mapping[str, Dataset]) -> None:
+        self._session, self._guard, self._descriptions = session, guard, descriptions
+        self._by_name: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "campus.datasets": self._datasets,
+            "campus.describe": self._describe,
+            "campus.partitions": self._partitions,
+            "campus.outbox": self._outbox,
+            "campus.export": self._export,
+            "campus.cancel": self._cancel,
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Actions there are."""
+        return tuple(self._by_name)
+
+    def run(self, name: str, request: Mapping[str, Any]) -> Any:
+        """Do one.
+
+        Raises
+        ------
+        CatalogError
+            Refused or failed, with what to do.
+        """
+        if name not in self._by_name:
+            raise refusals.malformed(f"action {name}")
+        return self._by_name[name](request)
+
+    def _datasets(self, _request: Mapping[str, Any]) -> Any:
+        workspace = self._session.workspace()
+        granted = [self._entry(table) for table in sorted(workspace.tables.values(), key=lambda t: t.name)]
+        held = {table.grant.dataset for table in workspace.tables.values()}
+        others = [
+            {"name": name, "granted": False, "title": _text(d.title), "tier": str(d.tier)}
+            for name, d in sorted(self._descriptions.items())
+            if name not in held
+        ]
+        return {"datasets": granted + others}
+
+    def _describe(self, request: Mapping[str, Any]) -> Any:
+        (table,) = self._session.workspace().demand([_string(request, "name")])
+        return self._entry(table) | {
+            "columns": self._columns(table),
+            **_prose(self._descriptions.get(table.grant.dataset)),
+        }
+
+    def _entry(self, table: Table) -> dict[str, Any]:
+        dataset = self._descriptions.get(table.grant.dataset)
+        title = _text(dataset.title) if dataset else {"ko": table.name, "en": table.name}
+        return {
+            "name": table.name,
+            "granted": True,
+            "title": title,
+            "tier": str(dataset.tier) if dataset else "",
+            "rows": table.snapshot.rows,
+            "synthetic": table.snapshot.synthetic,
+            "published": table.snapshot.published_at.isoformat(),
+            "snapshot": str(table.snapshot.snapshot_id),
+            "source": table.snapshot.source,
+            "purpose": table.grant.purpose,
+            "expires": table.grant.expires.isoformat() if table.grant.expires else None,
+        }
+
+    def _columns(self, table: Table) -> list[dict[str, Any]]:
+        dataset = self._descriptions.get(table.grant.dataset)
+        known = {c.name: c for c in dataset.columns} if dataset else {}
+        return [
+            {"name": f.name, "type": f.duckdb_type, **_meaning(known.get(f.name))}
+            for f in table.snapshot.fields
+        ]
+
+    def _partitions(self, request: Mapping[str, Any]) -> Any:
+        table, parts = self._session.partitions(_string(request, "name"))
+        return {
+            "name": table.name,
+            "snapshot": str(table.snapshot.snapshot_id),
+            "rows": [p.rows for p in parts],
+            "columns": [{"name": f.name, "type": f.duckdb_type} for f in table.snapshot.fields],
+        }
+
+    def _outbox(self, _request: Mapping[str, Any]) -> Any:
+        files = self._guard.outbox(self._session.identity)
+        return {
+            "files": [{"name": f.name, "size": f.size, "modified": f.modified.isoformat()} for f in files]
+        }
+
+    def _export(self, request: Mapping[str, Any]) -> Any:
+        names = request.get("names")
+        if not isinstance(names, list) or not 0 < len(names) <= MOST_NAMES:
+            raise refusals.malformed("names")
+        if not all(isinstance(name, str) for name in names):
+            raise refusals.malformed("names")
+        receipt = self._guard.submit_export(
+            self._session.identity, tuple(names), _string(request, "purpose"), datetime.now(UTC)
+        )
+        return {
+            "request_id": receipt.request_id,
+            "url_path": receipt.url_path,
+            "files": [{"name": n, "sha256": h, "size": s} for n, h, s in receipt.files],
+        }
+
+    def _cancel(self, request: Mapping[str, Any]) -> Any:
+        return {"cancelled": self._session.cancel(_string(request, "query_id"))}
+
+
+def _string(request: Mapping[str, Any], key: str) -> str:
+    value = request.get(key)
+    if not isinstance(value, str):
+        raise refusals.malformed(key)
+    return value
+
+
+def _text(text: Text) -> dict[str, str]:
+    return {"ko": text.ko, "en": text.en}
+
+
+def _meaning(column: Column | None) -> dict[str, Any]:
+    if column is None:
+        return {"title": {"ko": "", "en": ""}, "unit": "", "code_system": "", "role": "", "missing": None}
+    return {
+        "title": _text(column.title),
+        "unit": column.unit,
+        "code_system": column.code_system,
+        "role": str(column.role),
+        "missing": _text(column.missing) if column.missing else None,
+    }
+
+
+def _prose(dataset: Dataset | None) -> dict[str, Any]:
+    if dataset is None:
+        return {}
+    geometry = dataset.geometry
+    return {
+        "description": _text(dataset.description),
+        "custodian": _text(dataset.custodian),
+        "licence": _text(dataset.licence),
+        "unit_of_observation": _text(dataset.unit_of_observation),
+        "key": list(dataset.key),
+        "geometry": {"column": geometry.column, "crs": geometry.crs} if geometry else None,
+    }

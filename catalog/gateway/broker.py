@@ -1,0 +1,163 @@
+"""The broker: opens a socket per session, keeps the ledger, answers the hub. Assembled by the floor above."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from catalog.descriptions import Dataset
+from catalog.gateway import refusals
+from catalog.gateway.actions import Actions
+from catalog.gateway.admin import AdminSocket
+from catalog.gateway.flight import SessionServer
+from catalog.gateway.guard import Guard, SessionId, SessionIdentity
+from catalog.gateway.processes import Starter
+from catalog.gateway.queries import Ledger
+from catalog.gateway.session import QueryLimits, SessionGateway
+from catalog.gateway.workspace import Places, Versions
+from catalog.warehouse import Warehouse
+
+LOG = logging.getLogger(__name__)
+ADMIN_SOCKET: Final = "gateway.sock"
+SESSION_SOCKET: Final = "broker.sock"
+_SESSION_ID = re.compile(r"[0-9a-f]{20}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
+
+
+class Broker:
+    """The gateway of one installation.
+
+    Parameters
+    ----------
+    guard
+        Who reads, what is granted, and the record.
+    warehouse, descriptions
+        Published versions and what is said of them.
+    starter
+        Starts parsers and workers: the launcher's client.
+    run
+        Folder of the sockets; `gateway.sock` and `gateway/<session>/` are made below it.
+    walled
+        Whether sandboxes have their own view of files and sockets.
+    """
+
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        warehouse: Warehouse,
+        descriptions: Mapping[str, Dataset],
+        starter: Starter,
+        run: Path,
+        limits: QueryLimits,
+        walled: bool = True,
+    ) -> None:
+        self._guard, self._descriptions, self._starter, self._limits = guard, descriptions, starter, limits
+        self._versions = Versions(warehouse)
+        self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
+        (run / "gateway").mkdir(parents=True, exist_ok=True)
+        self._ledger = Ledger(guard, run / "gateway" / "open")
+        self._geometry = {
+            name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
+        }
+        self._lock = threading.Lock()
+        self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
+        self._admin: AdminSocket | None = None
+
+    def start(self) -> None:
+        """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""
+        self._ledger.recover()
+        live = self._guard.live_sessions()
+        self._sweep({identity.session_id for identity in live})
+        for identity in live:
+            self.open(identity)
+        self._admin = AdminSocket(self._places.run / ADMIN_SOCKET, self._administer)
+
+    def open(self, identity: SessionIdentity) -> None:
+        """Listen for one session; doing it twice is doing it once."""
+        with self._lock:
+            if identity.session_id in self._open:
+                return
+            folder = self._places.session(identity.session_id)
+            (folder / "data").mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o755)
+            (folder / "data").chmod(0o777)  # the worker's user writes here; others reach it by sandbox only
+            address = folder / SESSION_SOCKET
+            address.unlink(missing_ok=True)
+            session = SessionGateway(
+                identity,
+                guard=self._guard,
+                versions=self._versions,
+                starter=self._starter,
+                ledger=self._ledger,
+                places=self._places,
+                limits=self._limits,
+                geometry=self._geometry,
+            )
+            actions = Actions(session, self._guard, self._descriptions)
+            server = SessionServer(f"grpc+unix://{address}", session, actions)
+            address.chmod(0o666)
+            self._open[identity.session_id] = (session, server)
+        threading.Thread(target=session.warm, daemon=True).start()
+
+    def close(self, session_id: SessionId) -> None:
+        """Stop listening for a session and end its worker; unknown ones are closed already."""
+        with self._lock:
+            found = self._open.pop(session_id, None)
+        if found is None:
+            return
+        session, server = found
+        session.close()
+        server.shutdown()
+        shutil.rmtree(self._places.session(session_id), ignore_errors=True)
+
+    def stop(self) -> None:
+        """Close every session's worker and socket; folders stay for the next start."""
+        if self._admin is not None:
+            self._admin.close()
+        with self._lock:
+            found, self._open = list(self._open.values()), {}
+        for session, server in found:
+            session.close()
+            server.shutdown()
+        self._ledger.close()
+
+    def stats(self) -> Mapping[str, Any]:
+        """Counts only: nothing of people, statements or rows."""
+        queries, owed = self._ledger.counts
+        with self._lock:
+            return {"sessions": len(self._open), "queries": queries, "unrecorded_ends": owed}
+
+    def _administer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        match request.get("op"):
+            case "open":
+                self.open(_identity(request))
+            case "close":
+                self.close(SessionId(str(request.get("session_id"))))
+            case "stats":
+                return {"ok": True, **self.stats()}
+            case "ping":
+                pass
+            case other:
+                raise refusals.malformed(str(other))
+        return {"ok": True}
+
+    def _sweep(self, live: set[SessionId]) -> None:
+        """Remove folders of sessions that ended while no broker ran."""
+        for folder in (self._places.run / "gateway").iterdir():
+            if _SESSION_ID.fullmatch(folder.name) and folder.name not in live:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _identity(request: Mapping[str, Any]) -> SessionIdentity:
+    session_id, person, project = (str(request.get(k, "")) for k in ("session_id", "person", "project"))
+    if not _SESSION_ID.fullmatch(session_id) or not _NAME.fullmatch(project):
+        raise refusals.malformed("session")
+    if person and not _NAME.fullmatch(person):
+        raise refusals.malformed("person")
+    return SessionIdentity(session_id=SessionId(session_id), person=person, project=project)

@@ -1,0 +1,121 @@
+"""The Flight SQL face of one session: translates calls and errors, decides nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow.flight as flight
+
+from catalog.errors import CatalogError
+from catalog.gateway import refusals
+from catalog.gateway.actions import Actions
+from catalog.gateway.listings import listing
+from catalog.gateway.messages import NoCommand, decode
+from catalog.gateway.session import Admission, SessionGateway
+
+LOG = logging.getLogger(__name__)
+PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
+
+
+class SessionServer(flight.FlightServerBase):
+    """Serves one session's socket."""
+
+    def __init__(self, address: str, session: SessionGateway, actions: Actions) -> None:
+        self._session = session
+        self._actions = actions
+        super().__init__(address)
+
+    def get_flight_info(self, context: Any, descriptor: Any) -> Any:
+        """Decide, record, and say where the single-use ticket is good."""
+        with _errors():
+            command = bytes(descriptor.command or b"")
+            if command.startswith(PARTITION):
+                return _info(descriptor, self._partition(command[len(PARTITION) :]))
+            name, message = _decoded(command)
+            if name == "CommandStatementQuery":
+                return _info(descriptor, self._session.query(message.query))
+            schema = listing(name, message, self._session.workspace()).schema
+            return flight.FlightInfo(
+                schema, descriptor, [flight.FlightEndpoint(flight.Ticket(command), [])], -1, -1
+            )
+
+    def do_get(self, context: Any, ticket: Any) -> Any:
+        """Metadata listings only; rows come from the worker."""
+        with _errors():
+            name, message = _decoded(bytes(ticket.ticket))
+            if name == "CommandStatementQuery":
+                raise refusals.malformed("DoGet without a ticket")
+            return flight.RecordBatchStream(listing(name, message, self._session.workspace()))
+
+    def list_actions(self, context: Any) -> Any:
+        """Names of the JSON actions."""
+        return [(name, "JSON") for name in self._actions.names]
+
+    def do_action(self, context: Any, action: Any) -> Any:
+        """One JSON action."""
+        with _errors():
+            answer = self._actions.run(action.type, _json(action.body.to_pybytes()))
+            return [json.dumps(answer, ensure_ascii=False).encode()]
+
+    def _partition(self, body: bytes) -> Admission:
+        request = _json(body)
+        try:
+            columns = [str(c) for c in request["columns"]]
+            return self._session.read_partition(
+                str(request["name"]), int(request["snapshot"]), int(request["index"]), columns
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise refusals.malformed("partition") from error
+
+
+def _info(descriptor: Any, admission: Admission) -> Any:
+    endpoint = flight.FlightEndpoint(flight.Ticket(admission.ticket), [admission.location])
+    metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
+    unknown: Any = None  # the worker says the schema with the first rows
+    return flight.FlightInfo(unknown, descriptor, [endpoint], -1, -1, app_metadata=metadata)
+
+
+def _decoded(command: bytes) -> tuple[str, Any]:
+    try:
+        return decode(command)
+    except NoCommand as error:
+        raise refusals.malformed(str(error) or "command") from error
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise refusals.malformed("JSON") from error
+    if not isinstance(value, dict):
+        raise refusals.malformed("JSON")
+    return value
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Every refusal keeps its words; anything unforeseen is an incident number."""
+    try:
+        yield
+    except refusals.QueryRefused as error:
+        raise flight.FlightUnauthorizedError(f"[{error.reason}] {error}", _detail(error)) from None
+    except CatalogError as error:
+        raise flight.FlightServerError(f"[{error.reason}] {error}", _detail(error)) from None
+    except Exception:
+        incident = secrets.token_hex(4)
+        LOG.exception("incident %s", incident)
+        unforeseen = CatalogError(
+            "internal",
+            ko=f"관문 내부 오류입니다. 운영자에게 사건 번호 {incident} 를 알려 주세요.",
+            en=f"Internal error of the gateway. Tell the operator incident {incident}.",
+        )
+        raise flight.FlightInternalError(f"[internal] {unforeseen}", _detail(unforeseen)) from None
+
+
+def _detail(error: CatalogError) -> bytes:
+    return json.dumps({"reason": error.reason, "ko": error.ko, "en": error.en}, ensure_ascii=False).encode()

@@ -1,0 +1,144 @@
+"""What the gateway asks of the rules: who reads, what is granted, what is recorded. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol
+
+from catalog.errors import CatalogError
+
+SessionId = NewType("SessionId", str)
+QueryId = NewType("QueryId", str)
+
+
+class RecordFailed(CatalogError):
+    """The event is not durable; nothing may be given out."""
+
+
+class ExportRefused(CatalogError):
+    """An export request that was not accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionIdentity:
+    """Whose session a gateway socket belongs to; `person` is empty for a dashboard."""
+
+    session_id: SessionId
+    person: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedTable:
+    """One dataset variant that the project may read until `expires` (None: no end)."""
+
+    dataset: str
+    variant: str
+    grant_id: str
+    purpose: str
+    expires: datetime | None
+
+
+class QueryEventKind(StrEnum):
+    """What happened to a query; every `admitted` is followed by exactly one of the last three."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedTable:
+    """A dataset variant, and the exact version of it, that a query reads."""
+
+    dataset: str
+    variant: str
+    snapshot_id: int
+    grant_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryEvent:
+    """One line for the access log.
+
+    Attributes
+    ----------
+    statement
+        The canonical statement that runs; for a refused one the sha256 of the text that was sent.
+    rows, bytes
+        What was sent to the session, as Arrow buffers [bytes].
+    seconds
+        From admission to the end [s].
+    """
+
+    kind: QueryEventKind
+    query_id: QueryId
+    identity: SessionIdentity
+    time: datetime
+    statement: str
+    tables: tuple[ScannedTable, ...] = ()
+    purposes: tuple[str, ...] = ()
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxFile:
+    """A file waiting in the session's outbox; `size` [bytes]."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReceipt:
+    """An accepted export request; `files` are (name, sha256, size [bytes])."""
+
+    request_id: str
+    url_path: str
+    files: tuple[tuple[str, str, int], ...]
+
+
+class Guard(Protocol):
+    """Implemented by the floor above; every method is thread-safe."""
+
+    def live_sessions(self) -> tuple[SessionIdentity, ...]:
+        """Sessions that run now; their sockets are opened again after a restart."""
+        ...
+
+    def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        """What the session may read; asked at every query."""
+        ...
+
+    def record(self, event: QueryEvent) -> int:
+        """Make the event durable and return its sequence number.
+
+        Raises
+        ------
+        RecordFailed
+            It is not durable.
+        """
+        ...
+
+    def submit_export(
+        self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
+    ) -> ExportReceipt:
+        """Copy files of the outbox and ask for their release.
+
+        Raises
+        ------
+        CatalogError
+            Refused, with what to do.
+        """
+        ...
+
+    def outbox(self, identity: SessionIdentity) -> tuple[OutboxFile, ...]:
+        """Files in the session's outbox."""
+        ...

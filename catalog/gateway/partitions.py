@@ -1,0 +1,77 @@
+"""Parts of a version for parallel readers: runs of row groups of one file. Pure; reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from catalog.gateway import refusals
+from catalog.gateway.workspace import Places, Table, quoted
+from catalog.warehouse import Snapshot
+
+ROWS: Final = 1_000_000  # about so many rows a part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Rows `first` … `first + rows - 1` of one file."""
+
+    file: int
+    first: int
+    rows: int
+
+
+def partitions(snapshot: Snapshot, wanted: int = ROWS) -> tuple[Partition, ...]:
+    """Cut a version into parts of whole row groups, none much longer than `wanted` rows."""
+    found = []
+    for number, file in enumerate(snapshot.files):
+        first = rows = 0
+        for group in file.row_groups:
+            if rows and rows + group > wanted:
+                found.append(Partition(file=number, first=first, rows=rows))
+                first, rows = first + rows, 0
+            rows += group
+        if rows:
+            found.append(Partition(file=number, first=first, rows=rows))
+    return tuple(found)
+
+
+def partition_statement(
+    table: Table, snapshot_id: int, index: int, columns: Sequence[str], places: Places
+) -> tuple[str, str]:
+    """The statement of one part: as it is recorded, and as it runs over the worker's file.
+
+    Raises
+    ------
+    QueryRefused
+        `snapshot-changed`, `no-partition` or `no-column`.
+    """
+    snapshot = table.snapshot
+    if snapshot.snapshot_id != snapshot_id:
+        raise refusals.snapshot_changed(table.name)
+    parts = partitions(snapshot)
+    if not 0 <= index < len(parts):
+        raise refusals.no_partition(table.name, index, len(parts))
+    known = {field.name for field in snapshot.fields}
+    for column in columns:
+        if column not in known:
+            raise refusals.no_column(table.name, column, known)
+    part = parts[index]
+    names = ", ".join(quoted(c) for c in columns) or ", ".join(quoted(f.name) for f in snapshot.fields)
+    shown = f"SELECT {names} FROM campus.{quoted(table.name)} /* part {index + 1} of {len(parts)} */"  # noqa: S608
+    schema = ", ".join(
+        f"{f.field_id}: {{name: {_text(f.name)}, type: {_text(f.duckdb_type)}, default_value: NULL}}"
+        for f in snapshot.fields
+    )
+    path = _text(places.data(snapshot.files[part.file].path))
+    runs = (
+        f"SELECT {names} FROM read_parquet([{path}], schema = MAP {{{schema}}}, "  # noqa: S608
+        "file_row_number = true) "
+        f"WHERE file_row_number BETWEEN {part.first} AND {part.first + part.rows - 1}"
+    )
+    return shown, runs
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,239 @@
+"""The broker's side of a parser and of a query worker: start, talk, notice death. Knows no grants."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from catalog.errors import CatalogError
+from catalog.gateway import refusals
+from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.guard import SessionId
+
+START_SECONDS: Final = 30.0
+PARSE_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 10.0
+
+
+class Started(Protocol):
+    """A sandbox the launcher started."""
+
+    @property
+    def sandbox_id(self) -> str:
+        """Its name at the launcher."""
+        ...
+
+
+class Starter(Protocol):
+    """The part of the launcher the gateway uses; also a plain process starter in the benchmark."""
+
+    def start_worker(
+        self, session_id: str, generation: int, files: Sequence[tuple[str, str]], memory: int
+    ) -> tuple[Started, socket.socket]:
+        """A worker over exactly these files (path in the warehouse, path inside)."""
+        ...
+
+    def start_parser(self, session_id: str) -> tuple[Started, socket.socket]:
+        """A parser that sees no data."""
+        ...
+
+    def stop(self, sandbox_id: str, grace: float = 5.0) -> None:
+        """End it and everything in it."""
+        ...
+
+
+class SandboxedParser:
+    """The engine's parser in its sandbox; started when first needed and again after it died."""
+
+    def __init__(self, starter: Starter, session_id: SessionId) -> None:
+        self._starter = starter
+        self._session_id = session_id
+        self._lock = threading.Lock()
+        self._running: tuple[Started, socket.socket] | None = None
+
+    def serialise(self, text: str) -> str:
+        """See `sql.statement.Parser`."""
+        return str(self._ask(op="serialise", text=text).get("tree"))
+
+    def deserialise(self, tree: str) -> tuple[str, str]:
+        """See `sql.statement.Parser`."""
+        answer = self._ask(op="deserialise", tree=tree)
+        return str(answer.get("text")), str(answer.get("tree"))
+
+    def warm(self) -> None:
+        """Start it before the first statement."""
+        with self._lock:
+            self._control()
+
+    def close(self) -> None:
+        """End it."""
+        with self._lock:
+            self._drop()
+
+    def _ask(self, **message: Any) -> dict[str, Any]:
+        with self._lock:
+            control = self._control()
+            try:
+                send(control, message)
+                answer = receive(control)
+            except ControlClosed:
+                self._drop()
+                raise refusals.parser_failed() from None
+        if "error" in answer:
+            raise refusals.syntax_error(str(answer["error"]))
+        return answer
+
+    def _control(self) -> socket.socket:
+        if self._running is None:
+            try:
+                started, control = self._starter.start_parser(self._session_id)
+            except (CatalogError, OSError) as error:
+                raise refusals.worker_unavailable() from error
+            self._running = started, control
+            control.settimeout(START_SECONDS)
+            try:
+                receive(control)
+            except ControlClosed:
+                self._drop()
+                raise refusals.worker_unavailable() from None
+            control.settimeout(PARSE_SECONDS)
+        return self._running[1]
+
+    def _drop(self) -> None:
+        if self._running is not None:
+            started, control = self._running
+            self._running = None
+            control.close()
+            stop_quietly(self._starter, started.sandbox_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A worker's word that a query is over."""
+
+    handle: str
+    status: str
+    rows: int
+    bytes: int
+    seconds: float
+    reason: str
+
+
+class WorkerProcess:
+    """One generation of a session's worker."""
+
+    def __init__(
+        self,
+        starter: Starter,
+        started: Started,
+        control: socket.socket,
+        configuration: dict[str, Any],
+        on_ended: Callable[[Ended], None],
+        on_death: Callable[[WorkerProcess], None],
+    ) -> None:
+        self.listen = str(configuration["listen"])
+        self.alive = True
+        self._starter, self._started, self._control = starter, started, control
+        self._on_ended, self._on_death = on_ended, on_death
+        self._lock = threading.Lock()
+        self._admitted: dict[str, threading.Event] = {}
+        try:
+            send(control, {"op": "configure", **configuration})
+            control.settimeout(START_SECONDS)
+            answer = receive(control)
+        except ControlClosed:
+            answer = {"op": "died"}
+        if answer.get("op") != "ready":
+            self.stop()
+            raise refusals.worker_unavailable()
+        self.pid = int(answer.get("pid", 0))  # as the worker sees itself: for tests with plain processes
+        control.settimeout(None)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def admit(self, handle: str, sql: str, *, seconds: float, ttl: float) -> None:
+        """Make the handle good once, for `ttl` [s]; returns when the worker knows it.
+
+        Raises
+        ------
+        GatewayError
+            The worker died.
+        """
+        known = threading.Event()
+        self._admitted[handle] = known
+        try:
+            self._send(op="admit", handle=handle, sql=sql, seconds=seconds, ttl=ttl)
+            if not known.wait(ANSWER_SECONDS) or not self.alive:
+                raise ControlClosed("no answer")
+        except ControlClosed:
+            raise refusals.worker_unavailable() from None
+        finally:
+            self._admitted.pop(handle, None)
+
+    def cancel(self, query_id: str) -> None:
+        """Ask it to stop one query; its end is reported as usual."""
+        self._send_quietly(op="cancel", query_id=query_id)
+
+    def drain(self) -> None:
+        """Let running queries end, then leave."""
+        self._send_quietly(op="drain")
+
+    def stop(self) -> None:
+        """End it now."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        stop_quietly(self._starter, self._started.sandbox_id)
+
+    def _send(self, **message: Any) -> None:
+        with self._lock:
+            send(self._control, message)
+
+    def _send_quietly(self, **message: Any) -> None:
+        with contextlib.suppress(ControlClosed):  # its death is handled where it is read
+            self._send(**message)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                message = receive(self._control)
+                if message.get("op") == "admitted":
+                    event = self._admitted.get(str(message.get("handle")))
+                    if event is not None:
+                        event.set()
+                elif message.get("op") == "finished":
+                    self._on_ended(_ended(message))
+        except ControlClosed:
+            pass
+        finally:
+            self.alive = False
+            for event in list(self._admitted.values()):
+                event.set()
+            self._control.close()
+            stop_quietly(self._starter, self._started.sandbox_id)
+            self._on_death(self)
+
+
+def _ended(message: dict[str, Any]) -> Ended:
+    try:
+        return Ended(
+            handle=str(message["handle"]),
+            status=str(message["status"]),
+            rows=int(message["rows"]),
+            bytes=int(message["bytes"]),
+            seconds=float(message["seconds"]),
+            reason=str(message["reason"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ControlClosed("malformed end") from error
+
+
+def stop_quietly(starter: Starter, sandbox_id: str) -> None:
+    """Stop a sandbox that may be gone already."""
+    try:
+        starter.stop(sandbox_id, 0.2)
+    except (CatalogError, OSError):
+        time.sleep(0)  # gone, or the launcher is: nothing runs without its launcher

@@ -1,0 +1,200 @@
+"""Queries between admission and end, on record and in a journal that survives the broker. Knows no rules."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from catalog.gateway import refusals
+from catalog.gateway.guard import (
+    Guard,
+    QueryEvent,
+    QueryEventKind,
+    QueryId,
+    RecordFailed,
+    ScannedTable,
+    SessionId,
+    SessionIdentity,
+)
+
+LOG = logging.getLogger(__name__)
+RETRY: Final = 2.0  # between attempts to record an end [s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuery:
+    """An admitted query; `event` is its admission as recorded."""
+
+    event: QueryEvent
+    generation: int
+    started: float
+
+
+class Ledger:
+    """Admits and ends queries: every admission is durable first, and every admission gets one end.
+
+    Parameters
+    ----------
+    guard
+        Records events durably.
+    folder
+        Where admissions lie until their end is recorded; outlives the process, not the machine.
+    """
+
+    def __init__(self, guard: Guard, folder: Path) -> None:
+        self._guard = guard
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open: dict[QueryId, OpenQuery] = {}
+        self._owed: list[QueryEvent] = []  # ends whose recording failed
+        self._stopping = threading.Event()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        threading.Thread(target=self._pay, daemon=True).start()
+
+    def admit(self, event: QueryEvent, generation: int) -> None:
+        """Record the admission; only then may the statement run.
+
+        Raises
+        ------
+        GatewayError
+            `record-unavailable`.
+        """
+        file = self._file(event.query_id)
+        try:
+            file.write_text(json.dumps(asdict(event), default=str), "utf-8")
+            self._guard.record(event)
+        except (RecordFailed, OSError) as error:
+            file.unlink(missing_ok=True)
+            raise refusals.record_unavailable() from error
+        with self._lock:
+            self._open[event.query_id] = OpenQuery(
+                event=event, generation=generation, started=time.monotonic()
+            )
+
+    def refuse(self, event: QueryEvent) -> None:
+        """Record a refusal.
+
+        Raises
+        ------
+        GatewayError
+            `record-unavailable`.
+        """
+        try:
+            self._guard.record(event)
+        except RecordFailed as error:
+            raise refusals.record_unavailable() from error
+
+    def end(
+        self,
+        query_id: QueryId,
+        kind: QueryEventKind,
+        *,
+        rows: int = 0,
+        size: int = 0,
+        reason: str = "",
+    ) -> bool:
+        """Record how a query ended; False if it had ended already. `size` [bytes]."""
+        with self._lock:
+            query = self._open.pop(query_id, None)
+        if query is None:
+            return False
+        event = replace(
+            query.event,
+            kind=kind,
+            time=datetime.now(UTC),
+            rows=rows,
+            bytes=size,
+            seconds=round(time.monotonic() - query.started, 6),
+            reason=reason,
+        )
+        if not self._try(event):
+            with self._lock:
+                self._owed.append(event)
+        return True
+
+    def open_of(self, session_id: SessionId) -> tuple[OpenQuery, ...]:
+        """Queries of a session that have not ended."""
+        with self._lock:
+            return tuple(q for q in self._open.values() if q.event.identity.session_id == session_id)
+
+    def end_generation(self, session_id: SessionId, generation: int, reason: str) -> None:
+        """Fail whatever a dead worker left behind."""
+        for query in self.open_of(session_id):
+            if query.generation == generation:
+                self.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
+
+    def recover(self) -> int:
+        """Fail what an earlier broker left open; returns how many."""
+        count = 0
+        for event in self._leftovers():
+            failed = replace(
+                event, kind=QueryEventKind.FAILED, time=datetime.now(UTC), reason="gateway-restarted"
+            )
+            if not self._try(failed):
+                with self._lock:
+                    self._owed.append(failed)
+            count += 1
+        return count
+
+    def close(self) -> None:
+        """Stop trying to record ends; the journal keeps what is owed."""
+        self._stopping.set()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Open queries, and ends not yet recorded."""
+        with self._lock:
+            return len(self._open), len(self._owed)
+
+    def _try(self, event: QueryEvent) -> bool:
+        try:
+            self._guard.record(event)
+        except RecordFailed:
+            LOG.warning("the end of a query could not be recorded yet")
+            return False
+        self._file(event.query_id).unlink(missing_ok=True)
+        return True
+
+    def _pay(self) -> None:
+        while not self._stopping.wait(RETRY):
+            with self._lock:
+                owed, self._owed = self._owed, []
+            left = [event for event in owed if not self._try(event)]
+            with self._lock:
+                self._owed[:0] = left
+
+    def _leftovers(self) -> Iterator[QueryEvent]:
+        for file in sorted(self._folder.glob("*.json")):
+            try:
+                yield _event(json.loads(file.read_text("utf-8")))
+            except (ValueError, KeyError, TypeError):
+                LOG.warning("an unreadable journal entry was skipped")  # cut off before its admission
+                file.unlink(missing_ok=True)
+
+    def _file(self, query_id: QueryId) -> Path:
+        return self._folder / f"{query_id}.json"
+
+
+def _event(value: dict[str, object]) -> QueryEvent:
+    fields = dict(value)
+    identity = fields.pop("identity")
+    tables = fields.pop("tables")
+    purposes = fields.pop("purposes")
+    if not isinstance(identity, dict) or not isinstance(tables, list) or not isinstance(purposes, list):
+        raise TypeError("no event")
+    return QueryEvent(
+        kind=QueryEventKind(str(fields["kind"])),
+        query_id=QueryId(str(fields["query_id"])),
+        identity=SessionIdentity(**identity),
+        time=datetime.fromisoformat(str(fields["time"])),
+        statement=str(fields["statement"]),
+        tables=tuple(ScannedTable(**t) for t in tables),
+        purposes=tuple(str(p) for p in purposes),
+    )

@@ -1,0 +1,311 @@
+"""Why a statement is refused: reason code and bilingual sentences. Knows no session and reads no tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from catalog.errors import CatalogError
+
+LISTED = 12
+
+
+class QueryRefused(CatalogError):
+    """The statement did not pass; nothing ran. The message names the offending thing and what to do."""
+
+
+class GatewayError(CatalogError):
+    """The gateway or a worker could not serve an admitted statement."""
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" … (+{len(listed) - LISTED})" if len(listed) > LISTED else ""
+    return ", ".join(listed[:LISTED]) + more
+
+
+def short(text: str, limit: int = 80) -> str:
+    """Name as it may be shown in a message: printable and of bounded length."""
+    clean = "".join(c if c.isprintable() else "�" for c in text)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def syntax_error(detail: str) -> QueryRefused:
+    """The parser's own words follow the sentence."""
+    detail = short(detail, 300)
+    return QueryRefused(
+        "syntax-error",
+        ko=f"SQL 문법 오류입니다: {detail}. 표시된 위치를 고쳐 다시 실행하세요.",
+        en=f"SQL syntax error: {detail}. Correct the place shown and run again.",
+    )
+
+
+def not_select(first_word: str) -> QueryRefused:
+    """Anything but reading."""
+    word = short(first_word.upper(), 20) or "?"
+    return QueryRefused(
+        "not-select",
+        ko=f"{word} 문은 실행할 수 없습니다. 이 관문은 읽기(SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE)만 "
+        "허용합니다. "
+        "결과를 저장하려면 campus.sql(...).df() 로 받아 노트북에서 파일로 저장하세요.",
+        en=f"{word} cannot be run. This gateway only reads (SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE). "
+        "To keep a result, take it with campus.sql(...).df() and save it from the notebook.",
+    )
+
+
+def one_statement(count: int) -> QueryRefused:
+    """Empty text, or statements stacked with semicolons."""
+    return QueryRefused(
+        "one-statement",
+        ko=f"한 번에 한 문장만 실행할 수 있습니다(받은 문장: {count}개). 나누어 실행하세요.",
+        en=f"One statement at a time ({count} were sent). Run them one by one.",
+    )
+
+
+def too_long(size: int, limit: int) -> QueryRefused:
+    """Sizes in bytes."""
+    return QueryRefused(
+        "statement-too-long",
+        ko=f"SQL 문장이 너무 깁니다({size:,}바이트, 한도 {limit:,}바이트). 값 목록이 길면 조인으로 바꾸세요.",
+        en=f"The statement is too long ({size:,} bytes, limit {limit:,}). Join instead of listing values.",
+    )
+
+
+def too_deep() -> QueryRefused:
+    """Nesting beyond what is read."""
+    return QueryRefused(
+        "too-deep",
+        ko="SQL 식이 너무 깊게 중첩되어 있습니다. WITH 절로 나누어 쓰세요.",
+        en="The statement is nested too deeply. Split it with WITH.",
+    )
+
+
+def table_not_granted(name: str, granted: Iterable[str]) -> QueryRefused:
+    """Unknown and ungranted names get the same answer."""
+    names = _shown(granted)
+    if not names:
+        return QueryRefused(
+            "table-not-granted",
+            ko=f"'{short(name)}' 데이터셋에 대한 이용 권한이 없습니다. 이 프로젝트에는 아직 이용 권한이 "
+            "하나도 없습니다. "
+            "포털의 데이터 목록에서 이용을 신청하세요.",
+            en=f"There is no grant for '{short(name)}'. This project has no grants yet: apply in the "
+            "catalogue.",
+        )
+    return QueryRefused(
+        "table-not-granted",
+        ko=f"'{short(name)}' 데이터셋에 대한 이용 권한이 없습니다. 읽을 수 있는 데이터셋: {names}. "
+        "다른 데이터가 필요하면 포털에서 이용을 신청하세요.",
+        en=f"There is no grant for '{short(name)}'. Granted datasets: {names}. "
+        "Apply in the portal if you need another.",
+    )
+
+
+def grant_expired(name: str, when: str) -> QueryRefused:
+    """The grant lapsed."""
+    return QueryRefused(
+        "grant-expired",
+        ko=f"'{short(name)}' 데이터셋의 이용 권한이 {when}에 만료되었습니다. 포털에서 연장을 신청하세요.",
+        en=f"The grant for '{short(name)}' expired at {when}. Ask for an extension in the portal.",
+    )
+
+
+def file_not_allowed(name: str) -> QueryRefused:
+    """A table name that is a path or an address."""
+    return QueryRefused(
+        "file-not-allowed",
+        ko=f"파일이나 주소('{short(name)}')는 SQL로 읽을 수 없습니다. 데이터셋 이름을 쓰세요: "
+        "campus.datasets(). "
+        "자신의 파일은 pandas로 여세요.",
+        en=f"Files and addresses ('{short(name)}') cannot be read by SQL. Use a dataset's name: "
+        "campus.datasets(). Open your own files with pandas.",
+    )
+
+
+def function_not_allowed(name: str) -> QueryRefused:
+    """Not on the reviewed list."""
+    return QueryRefused(
+        "function-not-allowed",
+        ko=f"함수 '{short(name)}' 은(는) 허용 목록에 없습니다. 다른 함수로 바꾸거나 데이터를 받은 뒤 "
+        "pandas로 계산하세요.",
+        en=f"Function '{short(name)}' is not on the allow-list. Use another, or compute it in pandas "
+        "afterwards.",
+    )
+
+
+def table_function_not_allowed(name: str) -> QueryRefused:
+    """FROM f(...)."""
+    return QueryRefused(
+        "table-function-not-allowed",
+        ko=f"테이블 함수 '{short(name)}' 은(는) 쓸 수 없습니다. FROM 에는 데이터셋 이름이나 range, "
+        "generate_series, "
+        "unnest, json_each, json_tree 만 쓸 수 있습니다.",
+        en=f"Table function '{short(name)}' cannot be used. FROM takes dataset names, range, "
+        "generate_series, "
+        "unnest, json_each or json_tree.",
+    )
+
+
+def type_not_allowed(name: str) -> QueryRefused:
+    """A type that is not the engine's own."""
+    return QueryRefused(
+        "type-not-allowed",
+        ko=f"'{short(name)}' 은(는) 알 수 없는 자료형입니다. INTEGER, DOUBLE, VARCHAR, DATE 등 기본 "
+        "자료형을 쓰세요.",
+        en=f"'{short(name)}' is no built-in type. Use INTEGER, DOUBLE, VARCHAR, DATE and the like.",
+    )
+
+
+def syntax_not_allowed(what: str) -> QueryRefused:
+    """Default deny: a part of the language that nobody has reviewed."""
+    return QueryRefused(
+        "syntax-not-allowed",
+        ko=f"이 SQL 구문({short(what)})은 아직 지원하지 않습니다. 다른 형태로 쓰거나 데이터를 받아 "
+        "pandas로 계산하세요.",
+        en=f"This SQL syntax ({short(what)}) is not supported yet. Write it another way, or compute it in "
+        "pandas.",
+    )
+
+
+def parameters_unsupported() -> QueryRefused:
+    """Placeholders without values."""
+    return QueryRefused(
+        "parameters-unsupported",
+        ko="매개변수(?, $이름)는 아직 지원하지 않습니다. 값을 SQL 문장에 직접 쓰세요.",
+        en="Parameters (?, $name) are not supported yet. Write the values into the statement.",
+    )
+
+
+def time_travel() -> QueryRefused:
+    """AT (VERSION => …)."""
+    return QueryRefused(
+        "time-travel",
+        ko="AT (VERSION/TIMESTAMP) 으로 과거 판을 읽는 것은 아직 지원하지 않습니다. AT 절을 지우면 현재 "
+        "판을 읽습니다.",
+        en="Reading an earlier version with AT is not supported yet. Without AT the current version is read.",
+    )
+
+
+def pivot_needs_values() -> QueryRefused:
+    """A PIVOT whose columns depend on the data."""
+    return QueryRefused(
+        "pivot-needs-values",
+        ko="PIVOT 에는 값 목록이 필요합니다: PIVOT 표 ON 열 IN ('값1', '값2') USING sum(값). "
+        "값을 모르면 먼저 SELECT DISTINCT 로 확인하세요.",
+        en="PIVOT needs its list of values: PIVOT t ON c IN ('a', 'b') USING sum(v). "
+        "Find the values with SELECT DISTINCT first.",
+    )
+
+
+def explain_unsupported() -> QueryRefused:
+    """EXPLAIN."""
+    return QueryRefused(
+        "explain-unsupported",
+        ko="EXPLAIN 은 아직 지원하지 않습니다. 문장을 그대로 실행하거나 DESCRIBE SELECT … 로 결과 열을 "
+        "확인하세요.",
+        en="EXPLAIN is not supported yet. Run the statement, or see its columns with DESCRIBE SELECT ….",
+    )
+
+
+def show_not_allowed(what: str) -> QueryRefused:
+    """SHOW of anything but the granted tables."""
+    return QueryRefused(
+        "show-not-allowed",
+        ko=f"SHOW {short(what)} 은(는) 쓸 수 없습니다. SHOW TABLES 나 campus.datasets() 를 쓰세요.",
+        en=f"SHOW {short(what)} cannot be used. Use SHOW TABLES or campus.datasets().",
+    )
+
+
+def parser_failed() -> QueryRefused:
+    """The parser's sandbox died or took too long on this statement."""
+    return QueryRefused(
+        "parser-failed",
+        ko="SQL 해석기가 이 문장을 처리하지 못했습니다(너무 복잡하거나 시간 초과). 문장을 나누어 다시 "
+        "시도하세요.",
+        en="The parser could not handle this statement (too complex, or out of time). Split it and try "
+        "again.",
+    )
+
+
+def canonical_mismatch() -> QueryRefused:
+    """The engine's own text of the tree reads differently from the tree that was checked."""
+    return QueryRefused(
+        "canonical-mismatch",
+        ko="이 문장은 검사한 뜻 그대로 다시 쓸 수 없어 실행하지 않았습니다. 더 단순한 형태로 써 주세요.",
+        en="This statement could not be rewritten exactly as it was checked, so it did not run. Simplify it.",
+    )
+
+
+def too_many_queries(limit: int) -> QueryRefused:
+    """Concurrency limit of one session."""
+    return QueryRefused(
+        "too-many-queries",
+        ko=f"이 분석 세션에서 동시에 실행할 수 있는 질의는 {limit}개입니다. 실행 중인 질의가 끝나거나 "
+        "취소된 뒤 다시 시도하세요.",
+        en=f"A session may run {limit} queries at once. Wait for one to end, or cancel it.",
+    )
+
+
+def record_unavailable() -> GatewayError:
+    """No record, no rows."""
+    return GatewayError(
+        "record-unavailable",
+        ko="감사 기록을 남길 수 없어 데이터를 내보내지 않았습니다. 잠시 뒤 다시 실행하고, 계속되면 "
+        "운영자에게 알려 주세요.",
+        en="The access log cannot be written, so no rows were given. Try again shortly; if it goes on, "
+        "tell the operator.",
+    )
+
+
+def worker_unavailable() -> GatewayError:
+    """No worker could be started."""
+    return GatewayError(
+        "worker-unavailable",
+        ko="질의 작업자를 시작하지 못했습니다. 잠시 뒤 다시 실행하고, 계속되면 운영자에게 알려 주세요.",
+        en="The query worker could not be started. Try again shortly; if it goes on, tell the operator.",
+    )
+
+
+def session_closed() -> GatewayError:
+    """The gateway does not know this session any more."""
+    return GatewayError(
+        "session-closed",
+        ko="이 분석 세션은 종료되었습니다. 포털에서 세션을 다시 시작하세요.",
+        en="This session has ended. Start it again from the portal.",
+    )
+
+
+def snapshot_changed(name: str) -> QueryRefused:
+    """A part of a version that is no longer the newest."""
+    return QueryRefused(
+        "snapshot-changed",
+        ko=f"읽는 동안 '{short(name)}' 데이터셋의 새 판이 공개되었습니다. campus.dask(...) 부터 다시 "
+        "실행하세요.",
+        en=f"A new version of '{short(name)}' was published meanwhile. Run campus.dask(...) again.",
+    )
+
+
+def no_partition(name: str, index: int, count: int) -> QueryRefused:
+    """A part that does not exist."""
+    return QueryRefused(
+        "no-partition",
+        ko=f"'{short(name)}' 데이터셋은 {count}개 부분으로 나뉩니다. {index}번 부분은 없습니다.",
+        en=f"'{short(name)}' has {count} parts; there is no part {index}.",
+    )
+
+
+def no_column(name: str, column: str, known: Iterable[str]) -> QueryRefused:
+    """A column that the dataset does not have."""
+    return QueryRefused(
+        "no-column",
+        ko=f"'{short(name)}' 데이터셋에 '{short(column)}' 열이 없습니다. 있는 열: {_shown(known)}.",
+        en=f"'{short(name)}' has no column '{short(column)}'. Columns: {_shown(known)}.",
+    )
+
+
+def malformed(what: str) -> QueryRefused:
+    """A request that is no request."""
+    return QueryRefused(
+        "malformed-request",
+        ko=f"요청을 이해할 수 없습니다: {short(what)}. campus 패키지나 표준 Flight SQL 드라이버를 쓰세요.",
+        en=f"The request is not understood: {short(what)}. Use the campus package or a Flight SQL driver.",
+    )

@@ -1,0 +1,1 @@
+"""Reading a statement's tree against allow-lists. Pure; runs nothing."""

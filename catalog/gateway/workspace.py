@@ -1,0 +1,182 @@
+"""What one session may read now, as files and views for its worker. Knows no statement and no process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from catalog.gateway import refusals
+from catalog.gateway.guard import GrantedTable, ScannedTable, SessionId
+from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
+from catalog.warehouse import Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
+
+MAIN: Final = "main"
+FRESH: Final = 1.0  # how long a looked-up version counts as the newest [s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where sockets and files are, seen from outside and from inside the sandboxes.
+
+    Attributes
+    ----------
+    run
+        Folder of the gateway's sockets, outside.
+    warehouse
+        Folder of the data files, outside.
+    walled
+        Whether sandboxes have their own view (`/data`, `/run/campus`); False for plain processes.
+    """
+
+    run: Path
+    warehouse: Path
+    walled: bool
+
+    def session(self, session_id: SessionId) -> Path:
+        """The session's socket folder, outside."""
+        return self.run / "gateway" / session_id
+
+    def data(self, path: str) -> str:
+        """A warehouse file as the worker sees it."""
+        return f"/data/{path}" if self.walled else str(self.warehouse / path)
+
+    def worker_socket(self, session_id: SessionId, generation: int) -> str:
+        """A worker's socket as the worker and the session see it."""
+        folder = "/run/campus" if self.walled else str(self.session(session_id))
+        return f"{folder}/data/worker-{generation}.sock"
+
+    def spill(self, session_id: SessionId) -> str:
+        """Folder for what does not fit in memory, as the worker sees it."""
+        return "/tmp/spill" if self.walled else str(self.session(session_id) / "data" / "spill")  # noqa: S108
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One granted dataset variant under the name it has in SQL."""
+
+    name: str
+    grant: GrantedTable
+    snapshot: Snapshot
+
+    @property
+    def scanned(self) -> ScannedTable:
+        """The same for the access log."""
+        return ScannedTable(
+            dataset=self.grant.dataset,
+            variant=self.grant.variant,
+            snapshot_id=self.snapshot.snapshot_id,
+            grant_id=self.grant.grant_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Granted tables by name, and the names of grants that lapsed."""
+
+    tables: Mapping[str, Table]
+    expired: Mapping[str, datetime]
+
+    @property
+    def key(self) -> tuple[tuple[str, str, str, int], ...]:
+        """Changes whenever a worker made for it may no longer serve."""
+        return tuple(
+            sorted(
+                (t.name, t.grant.dataset, t.grant.variant, t.snapshot.snapshot_id)
+                for t in self.tables.values()
+            )
+        )
+
+    def demand(self, names: Sequence[str]) -> tuple[Table, ...]:
+        """Tables of these names.
+
+        Raises
+        ------
+        QueryRefused
+            `grant-expired` or `table-not-granted`.
+        """
+        found = []
+        for name in names:
+            table = next((t for t in self.tables.values() if fold(t.name) == fold(name)), None)
+            if table is None:
+                self.refuse_expired(name)
+                raise refusals.table_not_granted(name, self.tables)
+            found.append(table)
+        return tuple(found)
+
+    def refuse_expired(self, name: str) -> None:
+        """Say so if this name's grant has lapsed."""
+        for known, when in self.expired.items():
+            if fold(known) == fold(name.split(".")[-1]):
+                raise refusals.grant_expired(known, f"{when:%Y-%m-%d %H:%M} UTC")
+
+
+class Versions:
+    """The newest version of each dataset variant, looked up at most once in `FRESH` seconds."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._known: dict[tuple[str, str], tuple[float, Snapshot | None]] = {}
+        self._lock = threading.Lock()
+
+    def newest(self, dataset: str, variant: str) -> Snapshot | None:
+        """None where nothing is published."""
+        with self._lock:
+            when, snapshot = self._known.get((dataset, variant), (-FRESH, None))
+            if time.monotonic() - when < FRESH:
+                return snapshot
+        try:
+            snapshot = self._warehouse.snapshot(dataset, variant)
+        except WarehouseError:
+            snapshot = None
+        with self._lock:
+            self._known[dataset, variant] = (time.monotonic(), snapshot)
+        return snapshot
+
+
+def resolve(grants: Sequence[GrantedTable], versions: Versions, now: datetime) -> Workspace:
+    """Grants to tables; the longest grant of a dataset variant counts."""
+    tables: dict[str, Table] = {}
+    expired: dict[str, datetime] = {}
+    for grant in sorted(grants, key=lambda g: (g.expires is None, g.expires, g.grant_id)):
+        name = grant.dataset if grant.variant == MAIN else f"{grant.dataset}__{grant.variant}"
+        if grant.expires is not None and grant.expires <= now:
+            expired[name] = grant.expires
+            continue
+        snapshot = versions.newest(grant.dataset, grant.variant)
+        if snapshot is not None:
+            tables[name] = Table(name=name, grant=grant, snapshot=snapshot)
+    return Workspace(tables=tables, expired={n: w for n, w in expired.items() if n not in tables})
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def views(workspace: Workspace, places: Places) -> list[dict[str, str]]:
+    """The statements that make the worker's views."""
+    made = []
+    for table in workspace.tables.values():
+        select = duckdb_relation_sql(table.snapshot, [places.data(f.path) for f in table.snapshot.files])
+        text = f"CREATE VIEW {CATALOG}.{SCHEMA}.{quoted(table.name)} AS {select}"
+        made.append({"name": table.name, "text": text})
+    return made
+
+
+def facts(tables: Sequence[Table], geometry: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """What a reader should know of a result: labels and geometry columns ({name: crs})."""
+    return {
+        "tables": [t.name for t in tables],
+        "synthetic": sorted(t.name for t in tables if t.snapshot.synthetic),
+        "snapshots": {t.name: str(t.snapshot.snapshot_id) for t in tables},
+        "geometry": {
+            geometry[t.grant.dataset][0]: geometry[t.grant.dataset][1]
+            for t in tables
+            if t.grant.dataset in geometry
+        },
+    }

@@ -1,0 +1,244 @@
+"""The gateway with everything real but the walls and the rules: plain processes, and a guard kept in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from catalog.descriptions import Dataset
+from catalog.errors import CatalogError
+from catalog.gateway.broker import Broker
+from catalog.gateway.guard import (
+    ExportReceipt,
+    ExportRefused,
+    GrantedTable,
+    OutboxFile,
+    QueryEvent,
+    QueryEventKind,
+    RecordFailed,
+    SessionId,
+    SessionIdentity,
+)
+from catalog.gateway.messages import encode
+from catalog.gateway.session import QueryLimits
+from catalog.warehouse import Warehouse
+
+REPO = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class GuardSimulator:
+    """Holds to the guard's contract in memory; can be told that the record cannot be written."""
+
+    grants: list[GrantedTable] = field(default_factory=list)
+    sessions: list[SessionIdentity] = field(default_factory=list)
+    events: list[QueryEvent] = field(default_factory=list)
+    exports: list[tuple[str, ...]] = field(default_factory=list)
+    outbox_files: tuple[OutboxFile, ...] = ()
+    recording: bool = True
+    failing: frozenset[QueryEventKind] = frozenset()
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def grant(self, dataset: str, expires: datetime | None = None, variant: str = "main") -> None:
+        self.grants.append(
+            GrantedTable(
+                dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose="study",
+                expires=expires,
+            )
+        )  # fmt: skip
+
+    def live_sessions(self) -> tuple[SessionIdentity, ...]:
+        return tuple(self.sessions)
+
+    def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        return tuple(self.grants)
+
+    def record(self, event: QueryEvent) -> int:
+        with self.lock:
+            if not self.recording or event.kind in self.failing:
+                raise RecordFailed("record-failed", ko="기록 불가", en="cannot record")
+            self.events.append(event)
+            return len(self.events)
+
+    def submit_export(
+        self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
+    ) -> ExportReceipt:
+        known = {f.name: f for f in self.outbox_files}
+        missing = [n for n in names if n not in known]
+        if missing:
+            raise ExportRefused("no-file", ko=f"{missing[0]} 없음", en=f"{missing[0]} is missing")
+        self.exports.append(names)
+        files = tuple((n, "0" * 64, known[n].size) for n in names)
+        return ExportReceipt(request_id="7", url_path="/exports/7", files=files)
+
+    def outbox(self, identity: SessionIdentity) -> tuple[OutboxFile, ...]:
+        return self.outbox_files
+
+    def kinds(self, query_id: str | None = None) -> list[str]:
+        """Kinds of recorded events in order."""
+        with self.lock:
+            return [e.kind for e in self.events if query_id in (None, e.query_id)]
+
+
+@dataclass(frozen=True)
+class PlainSandbox:
+    sandbox_id: str
+    process: subprocess.Popen[bytes]
+
+
+class PlainStarter:
+    """Starts workers and parsers as plain processes of the session environment, without walls."""
+
+    def __init__(self, python: Path = REPO / ".venv-session" / "bin" / "python") -> None:
+        self.python = python
+        self.running: dict[str, PlainSandbox] = {}
+        self.files: list[tuple[tuple[str, str], ...]] = []
+        self.broken = False
+
+    def start_worker(
+        self, session_id: str, generation: int, files: Sequence[tuple[str, str]], memory: int
+    ) -> tuple[PlainSandbox, socket.socket]:
+        self.files.append(tuple(files))
+        return self._start("query_worker.py")
+
+    def start_parser(self, session_id: str) -> tuple[PlainSandbox, socket.socket]:
+        return self._start("parser.py")
+
+    def stop(self, sandbox_id: str, grace: float = 5.0) -> None:
+        started = self.running.pop(sandbox_id, None)
+        if started is not None:
+            started.process.kill()
+            started.process.wait()
+
+    def close(self) -> None:
+        for name in list(self.running):
+            self.stop(name)
+
+    def pids(self, program: str) -> list[int]:
+        """Running processes of one program, oldest first."""
+        return [s.process.pid for n, s in self.running.items() if n.startswith(program)]
+
+    def kill(self, program: str) -> None:
+        for pid in self.pids(program):
+            os.kill(pid, signal.SIGKILL)
+
+    def _start(self, program: str) -> tuple[PlainSandbox, socket.socket]:
+        if self.broken:
+            raise CatalogError("launcher", ko="시작 불가", en="cannot start")
+        ours, theirs = socket.socketpair()
+        script = REPO / "catalog" / "workers" / program
+        command = 'exec 3<&"$1"; exec "$2" "$3"'
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", command, "sh", str(theirs.fileno()), str(self.python), str(script)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+        )
+        theirs.close()
+        started = PlainSandbox(f"{program}-{secrets.token_hex(4)}", process)
+        self.running[started.sandbox_id] = started
+        return started, ours
+
+
+@dataclass
+class Installation:
+    """A broker with its simulators over a real warehouse."""
+
+    broker: Broker
+    guard: GuardSimulator
+    starter: PlainStarter
+    warehouse: Warehouse
+    run: Path
+    descriptions: Mapping[str, Dataset]
+    limits: QueryLimits
+
+    def open(self, person: str = "minji", project: str = "open-data") -> str:
+        """A new session; returns the address of its socket."""
+        identity = SessionIdentity(
+            session_id=SessionId(secrets.token_hex(10)), person=person, project=project
+        )
+        self.guard.sessions.append(identity)
+        self.broker.open(identity)
+        return f"grpc+unix://{self.run}/gateway/{identity.session_id}/broker.sock"
+
+    def restart(self) -> None:
+        """What a killed and restarted broker process does; the old one's workers are killed."""
+        self.broker.stop()
+        self.broker = new_broker(self)
+        self.broker.start()
+
+
+def new_broker(made: Installation) -> Broker:
+    return Broker(
+        guard=made.guard,
+        warehouse=made.warehouse,
+        descriptions=made.descriptions,
+        starter=made.starter,
+        run=made.run,
+        limits=made.limits,
+        walled=False,
+    )
+
+
+@contextlib.contextmanager
+def installation(
+    warehouse: Warehouse, descriptions: Mapping[str, Dataset], run: Path, limits: QueryLimits
+) -> Iterator[Installation]:
+    guard, starter = GuardSimulator(), PlainStarter()
+    made = Installation(
+        broker=None,  # type: ignore[arg-type]
+        guard=guard, starter=starter, warehouse=warehouse, run=run, descriptions=descriptions,
+        limits=limits,
+    )  # fmt: skip
+    made.broker = new_broker(made)
+    made.broker.start()
+    try:
+        yield made
+    finally:
+        made.broker.stop()
+        starter.close()
+
+
+def info(client: Any, sql: str) -> Any:
+    """What GetFlightInfo says of a statement."""
+    command = encode("CommandStatementQuery", query=sql)
+    return client.get_flight_info(flight.FlightDescriptor.for_command(command))
+
+
+def reader(answer: Any) -> Any:
+    """Open the stream of an answer at its worker."""
+    endpoint = answer.endpoints[0]
+    return flight.connect(endpoint.locations[0]).do_get(endpoint.ticket)
+
+
+def run(client: Any, sql: str) -> pa.Table:
+    """A statement's whole result."""
+    return reader(info(client, sql)).read_all()
+
+
+def until(condition: Any, seconds: float = 10.0) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come about in time")
+        time.sleep(0.02)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
