@@ -85,14 +85,7 @@ def run_checks(checks: tuple[Check, ...], rows: pa.Table, parsed: Parsed) -> Non
                 _compare(check, rows, parsed)
             case Kind.RANGE:
                 for name in check.columns:
-                    values: Any = rows[name]
-                    good: Any = pc.and_(
-                        pc.greater_equal(values, check.least), pc.less_equal(values, check.most)
-                    )
-                    text = f"{check.least:g}..{check.most:g}"
-                    _refuse_first(
-                        good, rows[name], parsed, f"'{name}'이(가) {text} 밖", f"'{name}' is outside {text}"
-                    )
+                    _in_range(check, name, rows, parsed)
             case Kind.PREFIX:
                 for name in check.columns:
                     good = pc.starts_with(rows[name], check.prefix)
@@ -114,6 +107,14 @@ def run_checks(checks: tuple[Check, ...], rows: pa.Table, parsed: Parsed) -> Non
                         f"{rows.num_rows:,}행입니다. {check.least:g}~{check.most:g}행이어야 합니다",
                         f"has {rows.num_rows:,} rows; {check.least:g} to {check.most:g} are expected",
                     )
+
+
+def _in_range(check: Check, name: str, rows: pa.Table, parsed: Parsed) -> None:
+    values: Any = rows[name]
+    least, most = pa.scalar(check.least), pa.scalar(check.most)
+    good = pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))
+    text = f"{check.least:g}..{check.most:g}"
+    _refuse_first(good, values, parsed, f"'{name}'이(가) {text} 밖", f"'{name}' is outside {text}")
 
 
 def _compare(check: Check, rows: pa.Table, parsed: Parsed) -> None:

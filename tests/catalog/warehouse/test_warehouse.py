@@ -32,6 +32,7 @@ def rows(*days: date, stations: int = 3, dataset: Dataset = SUBWAY) -> pa.Table:
         "date": pa.array([d for d in days for _ in range(stations)], pa.date32()),
         "line": ["2호선"] * n,
         "station": [f"역{i:05}" for _ in days for i in reversed(range(stations))],
+        "part": pa.array([1] * n, pa.int32()),
         "boardings": pa.array(range(n), pa.int64()),
         "alightings": pa.array([1] * n, pa.int64()),
         "registered_date": pa.array([date(2026, 1, 1)] * n, pa.date32()),
@@ -72,7 +73,15 @@ def test_a_version_says_what_it_holds(warehouse: Warehouse) -> None:
     assert made == Warehouse(warehouse.root, warehouse.catalog).snapshot("subway_ridership")
     assert (made.rows, made.synthetic, made.published_at, made.source) == (6, False, NOW, "test")
     assert [f.name for f in made.fields] == [c.name for c in SUBWAY.columns]
-    assert [f.duckdb_type for f in made.fields] == ["DATE", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "DATE"]
+    assert [f.duckdb_type for f in made.fields] == [
+        "DATE",
+        "VARCHAR",
+        "VARCHAR",
+        "INTEGER",
+        "BIGINT",
+        "BIGINT",
+        "DATE",
+    ]
     assert [f.row_groups for f in made.files] == [(6,)]
     assert all(f.bytes == warehouse.path(f.path).stat().st_size for f in made.files)
     assert warehouse.preview(made, 2)[0]["station"] == "역00000"  # sorted, though given in reverse
@@ -133,7 +142,7 @@ def test_a_moved_state_folder_keeps_working(warehouse: Warehouse, tmp_path: Path
         lambda t: t.drop(["station"]),
         lambda t: t.append_column("extra", pa.nulls(t.num_rows)),
         lambda t: t.set_column(1, "line", pa.nulls(t.num_rows, pa.string())),
-        lambda t: t.set_column(3, "boardings", pa.array(["x"] * t.num_rows)),
+        lambda t: t.set_column(4, "boardings", pa.array(["x"] * t.num_rows)),
     ],
 )
 def test_rows_that_do_not_fit_change_nothing(
