@@ -35,7 +35,9 @@ class Needs:
 
 
 SERVICES: dict[str, Needs] = {
-    "audit": Needs(writable=("audit", "secrets"), no_sockets=("launcher.sock", "gateway.sock")),
+    "audit": Needs(writable=("audit", "audit-key"), no_sockets=("launcher.sock", "gateway.sock")),
+    "prepare": Needs(writable=("access", "catalog", "warehouse")),
+    "ingest": Needs(writable=("catalog", "warehouse")),
     "gateway": Needs(writable=("access", "catalog", "exports"), readable=("warehouse", "secrets")),
     "portal": Needs(
         writable=("access", "catalog", "exports", "dashboards"),

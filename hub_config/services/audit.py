@@ -20,7 +20,7 @@ def main() -> int:
             "--folder",
             str(settings.state / "audit"),
             "--key",
-            str(settings.state / "secrets" / "audit.key"),
+            str(settings.state / "audit-key" / "audit.key"),
         ]
     )
 

@@ -62,11 +62,15 @@ def prepare(settings: Settings, now: datetime) -> None:
         title = Title(ko=board.title.ko, en=board.title.en)
         projects.ensure_dashboard(board.name, title, board.datasets, now)
 
-    links = demo.seed(db, now) if settings.demo else ()
-    token = PeopleDesk(db).begin_setup(now)
+    people = PeopleDesk(db)
+    links = demo.seed(people, now) if settings.demo else ()
+    token = people.begin_setup(now)
     _say(
         setup=f"{settings.url}/setup/{token}" if token else None,
-        demo=[[link.role, link.name, f"{settings.url}/link/{link.token}"] for link in links],
+        demo=[
+            [link.person.handle, link.person.display_name, f"{settings.url}/link/{link.token}"]
+            for link in links
+        ],
     )
 
 

@@ -18,6 +18,7 @@ LEAST_FREE = 300 << 20  # bytes: the sample data, logs and a first session need 
 FOLDERS = (
     "access",
     "audit",
+    "audit-key",
     "catalog",
     "dashboards",
     "exports",
