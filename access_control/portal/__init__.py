@@ -1,0 +1,1 @@
+"""The portal: server-rendered pages over the desks. Decides nothing itself."""

@@ -1,0 +1,139 @@
+"""What a dataset's page shows of its newest version: counts, first rows, one figure. Knows no other row.
+
+Rows are read by a short-lived process (`collect`): it loads DuckDB and Shapely, answers and ends, so the
+portal itself stays small. What it said is kept until the version changes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from catalog.descriptions import Dataset
+from catalog.warehouse import Snapshot, Warehouse, WarehouseError
+
+log = logging.getLogger(__name__)
+
+LONGEST_COLLECT = 60  # [s]
+REPO = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A small chart or map: kind is line, bars or map.
+
+    Parameters
+    ----------
+    column, measure
+        Names of the columns shown; `measure` is empty where rows are counted.
+    how
+        mean, sum or count.
+    points
+        (label, value) of a chart.
+    paths
+        SVG paths of a map, in its own view box of `width` × `height`.
+    """
+
+    kind: str
+    column: str
+    measure: str
+    how: str
+    points: tuple[tuple[str, float], ...]
+    paths: tuple[str, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """First rows as text, and the figure if the data make one."""
+
+    rows: tuple[Mapping[str, str], ...]
+    figure: Figure | None
+
+
+EMPTY = Sample(rows=(), figure=None)
+
+
+class FactsShelf:
+    """Facts by dataset, read again when a new version is published."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        datasets: Mapping[str, Dataset],
+        collect: Callable[[Snapshot, Dataset, Warehouse], Sample] | None = None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._datasets = datasets
+        self._collect = collect or collect_aside
+        self._samples: dict[str, tuple[int, Sample]] = {}
+        self._locks = {name: Lock() for name in datasets}
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """The newest version; None when nothing is published yet."""
+        try:
+            return self._warehouse.snapshot(name)
+        except WarehouseError:
+            return None
+
+    def versions(self, name: str) -> tuple[Snapshot, ...]:
+        """Every version, newest first."""
+        try:
+            return self._warehouse.versions(name)
+        except WarehouseError:
+            return ()
+
+    def sample(self, snapshot: Snapshot) -> Sample:
+        """First rows and figure of a version; empty when they cannot be read."""
+        with self._locks[snapshot.dataset]:
+            kept = self._samples.get(snapshot.dataset)
+            if kept is not None and kept[0] == snapshot.snapshot_id:
+                return kept[1]
+            sample = self._collect(snapshot, self._datasets[snapshot.dataset], self._warehouse)
+            self._samples[snapshot.dataset] = (snapshot.snapshot_id, sample)
+            return sample
+
+
+def collect_aside(snapshot: Snapshot, dataset: Dataset, warehouse: Warehouse) -> Sample:
+    """Ask a process of its own."""
+    asked = {
+        "root": str(warehouse.root),
+        "catalog": str(warehouse.catalog),
+        "datasets": str(REPO / "datasets"),
+        "name": dataset.name,
+        "version": snapshot.snapshot_id,
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "access_control.portal.collect"],
+            input=json.dumps(asked).encode(),
+            capture_output=True,
+            timeout=LONGEST_COLLECT,
+            check=True,
+            cwd=REPO,
+        )
+        return read_sample(json.loads(done.stdout))
+    except (subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
+        log.warning("no sample of a dataset: %s", type(error).__name__)
+        return EMPTY
+
+
+def read_sample(said: Mapping[str, Any]) -> Sample:
+    """The sample a collecting process printed."""
+    drawn = said["figure"]
+    figure = None
+    if drawn is not None:
+        figure = Figure(
+            **{key: drawn[key] for key in ("kind", "column", "measure", "how", "width", "height")},
+            points=tuple((str(label), float(value)) for label, value in drawn["points"]),
+            paths=tuple(drawn["paths"]),
+        )
+    return Sample(rows=tuple(said["rows"]), figure=figure)

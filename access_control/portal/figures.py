@@ -1,0 +1,117 @@
+"""Where the marks of a small chart go, as numbers for an inline SVG. Knows no data and no colour."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from access_control.portal.facts import Figure
+
+WIDTH, HEIGHT = 640, 280
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 36
+BAR, BAR_GAP, BAR_LABEL = 20, 8, 168
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled place on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line chart."""
+
+    points: str
+    area: str
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    bottom: int = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar with its label."""
+
+    label: str
+    value: str
+    top: float
+    middle: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Horizontal bars, the longest first."""
+
+    bars: tuple[Bar, ...]
+    height: int
+    width: int = WIDTH
+    left: int = BAR_LABEL
+    thick: int = BAR
+
+
+def line(figure: Figure) -> Line | None:
+    """A line through the figure's points, its scale from zero unless the values hardly differ."""
+    values = [value for _, value in figure.points]
+    if len(values) < 2:
+        return None
+    low, high = min(values), max(values)
+    if low >= 0 and low < 0.5 * high:
+        low = 0.0
+    step = nice_step((high - low) / 4 or 1.0)
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    high = high if high > low else low + step
+    wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    places = [
+        (LEFT + wide * i / (len(values) - 1), TOP + tall * (high - value) / (high - low))
+        for i, value in enumerate(values)
+    ]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    every = max(1, math.ceil(len(values) / 7))
+    across = tuple(
+        Tick(places[i][0], figure.points[i][0]) for i in range(0, len(values), every) if i < len(values)
+    )
+    count = round((high - low) / step)
+    up = tuple(Tick(TOP + tall * (1 - i / count), short(low + i * step)) for i in range(count + 1))
+    base = HEIGHT - BOTTOM
+    return Line(points, f"{LEFT},{base} {points} {places[-1][0]:.1f},{base}", across, up)
+
+
+def bars(figure: Figure) -> Bars | None:
+    """Bars from zero."""
+    if not figure.points:
+        return None
+    longest = max(value for _, value in figure.points) or 1.0
+    room = WIDTH - BAR_LABEL - 72
+    made = tuple(
+        Bar(
+            label if len(label) <= 14 else label[:13] + "…",
+            short(value),
+            i * (BAR + BAR_GAP),
+            i * (BAR + BAR_GAP) + BAR / 2,
+            max(0.0, room * value / longest),
+        )
+        for i, (label, value) in enumerate(figure.points)
+    )
+    return Bars(made, len(made) * (BAR + BAR_GAP))
+
+
+def nice_step(rough: float) -> float:
+    """The next of 1, 2, 2.5, 5, 10 × a power of ten."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return float(next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999))
+
+
+def short(value: float) -> str:
+    """A number an axis has room for."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"

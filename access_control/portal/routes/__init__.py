@@ -1,0 +1,1 @@
+"""Pages by concept; each module lists its own routes."""
