@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -66,9 +65,10 @@ class WriterProcess:
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
-        arguments = ["--socket", self.socket, "--folder", self.folder, "--key", self.key, *self._options]
+        paths = {"--socket": self.socket, "--folder": self.folder, "--key": self.key}
+        arguments = [text for name, path in paths.items() for text in (name, str(path))]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "access_control.audit.writer", *map(os.fspath, arguments)],
+            [sys.executable, "-m", "access_control.audit.writer", *arguments, *self._options],
             cwd=REPO,
             stderr=subprocess.PIPE,
         )

@@ -24,9 +24,10 @@ from access_control.audit.event import (
 from access_control.errors import AuditRefused
 from tests.access_control.audit.builders import event
 
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=50)
+words = st.text(st.characters(codec="utf-8"), max_size=50)
+numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | words,
+    st.none() | st.booleans() | numbers | words,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
     max_leaves=10,
 )  # fmt: skip
