@@ -1,6 +1,6 @@
 """What has to be there before the doors open: tables, sample data, grants, links. Runs once a start.
 
-Prints one JSON object a line: `{"step": …, "done": …, "total": …}` while it works, and at the end
+Prints one JSON object a line: `{"step": …, "name": …}` while it works, and at the end
 `{"setup": link or null, "demo": [[role, name, link], …]}`.
 """
 
@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 
 from access_control import demo
 from access_control.audit.client import AuditClient
+from access_control.audit.event import Action, AuditEvent
 from access_control.database import Database
 from access_control.migrations import upgrade
 from access_control.people.desk import PeopleDesk
+from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
 from access_control.projects.model import Title
 from access_control.sessions.desk import SessionsDesk
@@ -40,7 +42,8 @@ def prepare(settings: Settings, now: datetime) -> None:
     """Bring everything up to this release; safe to repeat."""
     _say(step="tables")
     upgrade(settings.access_url)
-    db = Database(settings.access_url, AuditClient(settings.run / "audit.sock"))
+    audit = AuditClient(settings.run / "audit.sock")
+    db = Database(settings.access_url, audit)
     db.relay_leftovers()
     sessions = SessionsDesk(db)
     for left in sessions.live():
@@ -48,12 +51,13 @@ def prepare(settings: Settings, now: datetime) -> None:
 
     _say(step="samples")
     descriptions = load_all(settings.repo / "datasets")
-    load_samples(
+    loaded = load_samples(
         Warehouse(settings.warehouse, settings.catalog_db),
         descriptions,
         now,
-        lambda name, done, total: _say(step="samples", name=name, done=done, total=total),
+        lambda text: _say(step="samples", name=text),
     )
+    audit.append_all([_published(name, now) for name in loaded])
 
     _say(step="grants")
     projects = ProjectsDesk(db)
@@ -71,6 +75,16 @@ def prepare(settings: Settings, now: datetime) -> None:
             [link.person.handle, link.person.display_name, f"{settings.url}/link/{link.token}"]
             for link in links
         ],
+    )
+
+
+def _published(name: str, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        time=now,
+        actor=SYSTEM,
+        action=Action.DATASET_PUBLISHED,
+        object=f"dataset:{name}",
+        detail={"synthetic": True},
     )
 
 

@@ -36,7 +36,8 @@ def answers(settings: Settings, name: str) -> bool:
     try:
         match name:
             case "audit":
-                AuditClient(path, patience=PATIENCE).ping()
+                with contextlib.closing(AuditClient(path, patience=PATIENCE)) as client:
+                    client.ping()
             case "gateway":
                 return _line(path, {"op": "ping"})
             case "portal":

@@ -1,0 +1,90 @@
+"""The supervisor starts real services within their walls, brings dead ones back, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.sandbox.errors import SandboxError
+from catalog.sandbox.isolation import Isolation, choose
+from hub_config.launcher.places import service_uid
+from hub_config.settings import Settings, load
+from hub_config.up import state
+from hub_config.up.once import run_once
+from hub_config.up.ready import answers
+from hub_config.up.state import CannotStart
+from hub_config.up.supervisor import Supervisor
+
+
+@pytest.fixture
+def isolation() -> Isolation:
+    try:
+        return choose("auto")
+    except SandboxError as error:
+        pytest.skip(error.en)
+
+
+@pytest.fixture
+def settings(isolation: Isolation) -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="c-") as folder:
+        found = load({"state": Path(folder) / "var"}, {})
+        found = dataclasses.replace(found, isolation=isolation.mode.value)
+        state.prepare(found, service_uid(found, isolation))
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, isolation: Isolation, *names: str) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(settings, isolation)
+    try:
+        await supervisor.start(*names)
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+def pid_of(settings: Settings, name: str) -> int:
+    lines = (settings.run / "services").read_text().split("\n")
+    return int(next(line.split()[1] for line in lines if line.startswith(name)))
+
+
+async def test_services_answer_and_are_gone_after_the_stop(settings: Settings, isolation: Isolation) -> None:
+    async with running(settings, isolation, "launcher", "audit"):
+        assert answers(settings, "audit") and answers(settings, "launcher")
+        pids = [pid_of(settings, "launcher"), pid_of(settings, "audit")]
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert not answers(settings, "audit")
+
+
+async def test_a_killed_service_comes_back(settings: Settings, isolation: Isolation) -> None:
+    async with running(settings, isolation, "audit"):
+        first = pid_of(settings, "audit")
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while pid_of(settings, "audit") == first or not await asyncio.to_thread(
+                answers, settings, "audit"
+            ):
+                await asyncio.sleep(0.1)
+
+
+async def test_a_service_that_cannot_start_names_its_log(settings: Settings, isolation: Isolation) -> None:
+    (settings.state / "audit" / "public_key").write_text("nonsense\n")
+    with pytest.raises(CannotStart, match=r"audit\.log"):
+        async with running(settings, isolation, "audit"):
+            pass
+
+
+async def test_a_failed_step_shows_its_last_words(settings: Settings, isolation: Isolation) -> None:
+    with pytest.raises(CannotStart, match="ingest"):
+        async for _ in run_once(settings, isolation, "ingest", ("--nonsense",)):
+            pass
