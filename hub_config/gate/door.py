@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -22,7 +19,7 @@ from hub_config.gate.front import Front, service_client
 from hub_config.gate.headers import into_sandbox
 from hub_config.gate.hosts import Kind, origin_of
 from hub_config.gate.journal import Journal
-from hub_config.gate.pages import Pages
+from hub_config.gate.pages import Pages, redirect
 from hub_config.gate.policy import Reason
 from hub_config.gate.serving import Serving
 from hub_config.gate.sign_on import Portal, Seal
@@ -71,12 +68,10 @@ class Door:
                     label = f"d-{origin.label}"
                     return await self.dashboards.serve(request, origin.label, self._own(label))
                 case Kind.ALIAS if request.method in {"GET", "HEAD"}:
-                    raise web.HTTPTemporaryRedirect(self.settings.url + request.raw_path)
+                    return redirect(self.settings.url + request.raw_path)
                 case Kind.ALIAS | Kind.STRANGER:
                     self.journal.write("stranger")
                     return self.pages.answer("stranger", request)
-        except web.HTTPException as answer:
-            return answer
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -133,7 +128,8 @@ def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
     serving = Serving(
         statics=of_environment(settings.session_env), pages=pages, journal=journal, portal=settings.url
     )
-    portal = Portal(run / "portal.sock", secret(state / "secrets" / "internal.token").decode())
+    token = (state / "secrets" / "internal.token").read_text("ascii").strip()
+    portal = Portal(run / "portal.sock", token)
     signed_out: dict[str, float] = {}
     wanted = Wanted()
     return Door(
@@ -150,7 +146,7 @@ def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
             serving=serving,
             upstreams=upstreams,
             portal=portal,
-            seal=Seal(secret(state / "secrets" / "gate.key")),
+            seal=Seal(token.encode()),
             portal_url=settings.url,
             signed_out=signed_out,
         ),
@@ -160,15 +156,6 @@ def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
         pages=pages,
         journal=journal,
     )
-
-
-def secret(file: Path) -> bytes:
-    """A secret kept in a file of the state folder; made at the first need."""
-    with contextlib.suppress(FileExistsError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as fresh:
-            fresh.write(secrets.token_urlsafe(32))
-    return file.read_text("ascii").strip().encode()
 
 
 async def run(door: Door, stop: asyncio.Event) -> None:

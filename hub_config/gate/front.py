@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub_config.gate import relay
 from hub_config.gate.origins import forged
-from hub_config.gate.pages import Pages
+from hub_config.gate.pages import Pages, redirect
 from hub_config.gate.policy import Reason
 
 _USER = re.compile(r"/user/([a-z][a-z0-9-]{1,30})/([a-z][a-z0-9-]{1,30})(/.*)?\Z")
@@ -61,7 +61,7 @@ class Front:
         if found is None or request.method != "GET":
             return self.pages.answer(Reason.ROUTE, request)
         site = self.site_of(found[1], found[2])
-        raise web.HTTPSeeOther(f"{self.url}/enter/{site}?next={quote(request.raw_path, safe='/')}")
+        return redirect(f"{self.url}/enter/{site}?next={quote(request.raw_path, safe='/')}")
 
 
 def service_client(socket: str) -> aiohttp.ClientSession:

@@ -17,10 +17,16 @@ class Meter:
 
     def take(self, size: int, *, saves: bool = False) -> bool:
         """Count what is about to be sent; False when it may not be."""
+        if not self.fits(size, saves=saves):
+            return False
+        self.sent += size
+        return True
+
+    def fits(self, size: int, *, saves: bool = False) -> bool:
+        """Whether an answer of a known size may be begun; one that does not fit ends the budget."""
         if self.budget is not None and self.sent + size > self.budget + (RESERVE if saves else 0):
             self.sent = max(self.sent, self.budget)  # the rest is not to be taken in small pieces
             return False
-        self.sent += size
         return True
 
     @property

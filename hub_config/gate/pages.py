@@ -93,6 +93,11 @@ class Pages:
         )
 
 
+def redirect(location: str) -> web.Response:
+    """Send the browser on with a GET, and do not let it remember."""
+    return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+
+
 def wants_page(headers: Mapping[str, str]) -> bool:
     """Whether a person is looking, rather than a script."""
     mode = headers.get("Sec-Fetch-Mode")

@@ -116,6 +116,8 @@ async def _judged(
     told = answer.content_length
     if told is not None and told > cap and request.method != "HEAD":
         raise Refused(Reason.SIZE)
+    if told is not None and not upstream.meter.fits(told, saves=saves):
+        raise Refused(Reason.BUDGET)
     out = web.StreamResponse(status=answer.status)
     out.headers.update(headers.out_of_sandbox(answer.headers.items(), upstream.prefix))
     out.headers.update(guards)

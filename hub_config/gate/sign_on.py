@@ -39,10 +39,10 @@ class SignedOn:
 
 
 class Seal:
-    """Signs and reads site cookies with a key that outlives the gate."""
+    """Signs and reads site cookies, with a key that outlives the gate and is good for nothing else."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.new(secret, b"campus site cookie", hashlib.sha256).digest()
 
     def seal(self, who: SignedOn) -> str:
         """A cookie's value."""
@@ -60,7 +60,7 @@ class Seal:
         return SignedOn(site=site, person=person, display=display, since=since)
 
     def _mark(self, body: str) -> str:
-        return _coded(hmac.new(self._key, b"campus-site-cookie:" + body.encode(), hashlib.sha256).digest())
+        return _coded(hmac.new(self._key, body.encode(), hashlib.sha256).digest())
 
 
 class Portal:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from hub_config.gate.hosts import Kind
-from hub_config.gate.pages import wants_page
+from hub_config.gate.pages import redirect, wants_page
 from hub_config.gate.policy import Reason, Refusal, Way
 from hub_config.gate.serving import Serving, is_websocket
 from hub_config.gate.sign_on import (
@@ -58,7 +58,7 @@ class Sites:
             return self._sign_on(request, site)
         upstream = self.upstreams.at(site)
         if upstream is None:
-            return await self._not_running(request, site)
+            return self.serving.pages.answer("stopped", request)
         if upstream.person != who.person:
             return self.serving.pages.answer("not-yours", request)
         return await self._session(request, upstream, who, own)
@@ -70,7 +70,7 @@ class Sites:
         if raw in {"/", upstream.prefix, upstream.prefix.rstrip("/")}:
             if request.method not in {"GET", "HEAD"}:
                 return self.serving.refuse(request, Reason.METHOD, upstream, Kind.SITE)
-            raise web.HTTPSeeOther(f"{upstream.prefix}lab")
+            return redirect(f"{upstream.prefix}lab")
         if not raw.startswith(upstream.prefix):
             return self.serving.refuse(request, Reason.ROUTE, upstream, Kind.SITE)
         path = raw[len(upstream.prefix) - 1 :]
@@ -96,8 +96,7 @@ class Sites:
         who = new_sign_on(site, person, display)
         self.portal.forget(person)
         self.serving.journal.write("signed-on", site=site)
-        response = web.HTTPSeeOther(safe_next(request.query.get("next")))
-        response.headers["Cache-Control"] = "no-store"
+        response = redirect(safe_next(request.query.get("next")))
         response.headers["Referrer-Policy"] = "no-referrer"
         response.set_cookie(
             cookie_name(site),
@@ -107,7 +106,7 @@ class Sites:
             httponly=True,
             samesite="Lax",
         )
-        raise response
+        return response
 
     async def _who(self, request: web.BaseRequest, site: str) -> SignedOn | None:
         now = time.time()
@@ -127,9 +126,4 @@ class Sites:
         if request.method != "GET" or is_websocket(request) or not wants_page(request.headers):
             return self.serving.pages.answer("signed-out", request)
         onward = quote(request.raw_path, safe="/")
-        raise web.HTTPSeeOther(
-            f"{self.portal_url}/enter/{site}?next={onward}", headers={"Cache-Control": "no-store"}
-        )
-
-    async def _not_running(self, request: web.BaseRequest, site: str) -> web.StreamResponse:
-        return self.serving.pages.answer("stopped", request)
+        return redirect(f"{self.portal_url}/enter/{site}?next={onward}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,4 +66,6 @@ def _use_korean(font_manager: Any) -> None:
         settings["axes.unicode_minus"] = False
 
 
+if os.getppid() == 1:  # in a sandbox the server may be pid 1; a kernel would think itself an orphan and end
+    os.environ.pop("JPY_PARENT_PID", None)
 sys.meta_path.insert(0, KoreanFont())
