@@ -45,7 +45,7 @@ WEEK = {
 
 
 def living(folder: Path) -> pa.Table:
-    """One row a day, hour and dong: a dong's own level and ratios on its cluster's curve."""
+    """One row a day, hour and dong: a dong's own level, ratios and curve."""
     table = read_table(folder / "dongs.csv")
     dongs = table["dong_code"]
     mean, ratio, weekend, variation = numbers(table, "mean", "day_night", "weekend_weekday", "variation").T
@@ -78,17 +78,17 @@ def living(folder: Path) -> pa.Table:
 
 
 def _curves(folder: Path, ratio: Any) -> tuple[Any, Any]:
-    """(dongs, 24) weekday and weekend curves: the nearest cluster's, stretched to the dong's ratio."""
+    """(dongs, 24) weekday and weekend curves, between or beyond the two nearest clusters."""
     profiles = read_table(folder / "profiles.csv")
-    clusters = numbers(profiles, "day_night")
-    weekday = numbers(profiles, *(f"wd{h:02}" for h in range(24)))
-    weekend = numbers(profiles, *(f"we{h:02}" for h in range(24)))
-    nearest = np.abs(np.log(ratio)[:, None] - np.log(clusters)[None, :]).argmin(axis=1)
-    stretch = np.clip(np.log(ratio) / np.log(clusters[nearest]), 0.3, 2.0)[:, None]
+    clusters = np.log(numbers(profiles, "day_night"))  # in rising order
+    wanted = np.log(ratio)
+    low = np.clip(np.searchsorted(clusters, wanted) - 1, 0, len(clusters) - 2)
+    weight = np.clip((wanted - clusters[low]) / (clusters[low + 1] - clusters[low]), -1.0, 2.5)[:, None]
     curves = []
-    for curve in (weekday, weekend):
-        stretched = curve[nearest] ** stretch
-        curves.append(stretched / stretched.mean(axis=1, keepdims=True))
+    for day in ("wd", "we"):
+        logs = np.log(numbers(profiles, *(f"{day}{h:02}" for h in range(24))))
+        curve = np.exp(logs[low] * (1 - weight) + logs[low + 1] * weight)
+        curves.append(curve / curve.mean(axis=1, keepdims=True))
     return curves[0], curves[1]
 
 

@@ -1,0 +1,96 @@
+"""Descriptions are read strictly: a mistake names the file and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from catalog.descriptions import DescriptionError, Tier, load, load_all
+
+REPO = Path(__file__).resolve().parents[3]
+SUBWAY = REPO / "datasets" / "subway_ridership" / "dataset.yml"
+
+
+def test_every_column_is_explained_in_both_languages() -> None:
+    for dataset in load_all(REPO / "datasets").values():
+        assert dataset.tier is Tier.OPEN
+        for text in (dataset.title, dataset.description, dataset.custodian, dataset.licence, dataset.source):
+            assert text.ko
+            assert text.en
+        assert all(c.title.ko and c.title.en for c in dataset.columns)
+
+
+def test_geometry_declares_its_reference_system() -> None:
+    geometry = load_all(REPO / "datasets")["dong_boundary"].geometry
+    assert geometry is not None
+    assert (geometry.column, geometry.crs) == ("geometry", "EPSG:4326")
+
+
+def remove(*path: Any) -> Callable[[Any], None]:
+    def change(content: Any) -> None:
+        for step in path[:-1]:
+            content = content[step]
+        del content[path[-1]]
+
+    return change
+
+
+def put(value: Any, *path: Any) -> Callable[[Any], None]:
+    def change(content: Any) -> None:
+        for step in path[:-1]:
+            content = content[step]
+        content[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (put("x", "colour"), "colour"),
+        (put("x", "title", "fr"), "title.fr"),
+        (put(1, "columns", 2, "widht"), "columns[2].widht"),
+        (remove("licence"), "licence"),
+        (remove("title", "en"), "title.en"),
+        (put("", "source", "ko"), "source.ko"),
+        (put("secret", "tier"), "tier"),
+        (put("text", "columns", 0, "type"), "columns[0].type"),
+        (put("Date", "columns", 0, "name"), "columns[0].name"),
+        (put(True, "columns", 0, "title", "ko"), "columns[0].title.ko"),
+        (put(["date", "nowhere"], "key"), "key"),
+        (put(["nowhere"], "sort"), "sort"),
+        (put("line", "period", "column"), "period.column"),
+        (put("line", "columns", 0, "name"), "columns"),
+        (put({"column": "line", "crs": "EPSG:4326"}, "geometry"), "geometry.column"),
+        (put([], "columns"), "columns"),
+        (put("subway", "name"), "name"),
+        (put(["everything"], "export_policy", "classes"), "export_policy.classes"),
+    ],
+)
+def test_a_mistake_names_the_file_and_the_key(
+    tmp_path: Path, change: Callable[[Any], None], key: str
+) -> None:
+    content = yaml.safe_load(SUBWAY.read_text("utf-8"))
+    change(content)
+    file = tmp_path / "subway_ridership" / "dataset.yml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with pytest.raises(DescriptionError) as refused:
+        load(file)
+    assert refused.value.key == key
+    assert str(file) in refused.value.ko
+    assert key in refused.value.en
+
+
+@pytest.mark.parametrize(
+    "text", ["name: a\nname: b\n", "- a\n- b\n", "name: [\n", "!!python/object:os.system {}\n"]
+)
+def test_what_is_no_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "dataset.yml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(DescriptionError):
+        load(file)

@@ -1,0 +1,66 @@
+"""Every folder in `datasets/` is complete, agrees with itself, and its example query runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog.descriptions import load_all
+from catalog.ingest.checks import load_checks
+from catalog.ingest.recipe import load_recipe
+from catalog.samples.tables import read_table
+from catalog.warehouse import Warehouse, duckdb_relation_sql
+
+REPO = Path(__file__).resolve().parents[2]
+DATASETS = load_all(REPO / "datasets")
+NAMES = sorted(DATASETS)
+
+
+def test_the_seven_datasets() -> None:
+    assert NAMES == [
+        "card_sales",
+        "dong_boundary",
+        "dong_codes",
+        "floating_population",
+        "gu_boundary",
+        "living_population",
+        "subway_ridership",
+    ]
+    assert {p.name for p in (REPO / "datasets").iterdir() if p.is_dir()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recipe_and_checks_agree_with_the_description(name: str) -> None:
+    assert load_recipe(REPO / "datasets" / name / "recipe.yml", DATASETS[name]).layouts
+    assert load_checks(REPO / "datasets" / name / "checks.yml", DATASETS[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_query_runs_on_the_samples(name: str, sample_warehouse: Warehouse) -> None:
+    text = (REPO / "datasets" / name / "README.md").read_text("utf-8")
+    (query,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    with duckdb.connect() as connection:
+        for dataset in NAMES:
+            snapshot = sample_warehouse.snapshot(dataset)
+            paths = [str(sample_warehouse.path(f.path)) for f in snapshot.files]
+            connection.execute(f"CREATE VIEW {dataset} AS {duckdb_relation_sql(snapshot, paths)}")
+        rows = connection.execute(query).fetchall()
+    assert rows
+    assert all(value is not None for row in rows for value in row)
+
+
+@pytest.mark.parametrize("path", sorted((REPO / "datasets").glob("*/sample/*.csv")), ids=lambda p: p.name)
+def test_parameter_tables_name_their_source_and_stay_small(path: Path) -> None:
+    assert read_table(path)
+    assert path.stat().st_size < 64_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_are_text_and_say_their_system(name: str) -> None:
+    for column in DATASETS[name].columns:
+        if column.name.endswith("_code"):
+            assert column.type == "string"
+            assert column.code_system
