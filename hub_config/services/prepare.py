@@ -20,7 +20,6 @@ from access_control.migrations import upgrade
 from access_control.people.desk import PeopleDesk
 from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
-from access_control.projects.model import Title
 from access_control.sessions.desk import SessionsDesk
 from catalog.descriptions import Tier, load_all
 from catalog.samples import load_samples
@@ -63,8 +62,7 @@ def prepare(settings: Settings, now: datetime) -> None:
     projects = ProjectsDesk(db)
     projects.ensure_default(now, [d.name for d in descriptions.values() if d.tier is Tier.OPEN])
     for board in load_dashboards(settings.repo / "notebooks" / "dashboards").values():
-        title = Title(ko=board.title.ko, en=board.title.en)
-        projects.ensure_dashboard(board.name, title, board.datasets, now)
+        projects.ensure_dashboard(board.name, board.title, board.datasets, now)
 
     people = PeopleDesk(db)
     links = demo.seed(people, now) if settings.demo else ()
