@@ -95,11 +95,9 @@ def _is_common(folded: str) -> bool:
     for word in COMMON:
         rest = rest.replace(word, "")
     rest = _without_runs(rest)
-    return (
-        len(re.sub(r"[\W\d_]", "", rest)) == 0
-        and (rest != folded or folded.isdigit())
-        and len(rest) < SHORTEST
-    )
+    letters = len(re.sub(r"[\W\d_]", "", rest))
+    made_of_known = rest != folded or folded.isdigit()
+    return made_of_known and letters < SHORTEST_NAME and len(rest) < SHORTEST
 
 
 def _without_runs(text: str, shortest: int = 4) -> str:
