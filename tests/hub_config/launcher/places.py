@@ -41,12 +41,13 @@ def settings_in(state: Path) -> Settings:
 def serving(state: Path, **environ: str) -> Iterator[Launcher]:
     """The launcher as its own process, and a client of it."""
     settings = settings_in(state)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hub_config.launcher", "--state", str(state)],
-        cwd=REPO,
-        env={"PATH": os.environ["PATH"], **environ},
-        stderr=(state / "launcher.log").open("wb"),
-    )
+    with (state / "launcher.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hub_config.launcher", "--state", str(state)],
+            cwd=REPO,
+            env={"PATH": os.environ["PATH"], **environ},
+            stderr=log,
+        )
     client = Launcher(settings.run / "launcher.sock")
     try:
         deadline = time.monotonic() + 30

@@ -18,6 +18,7 @@ from catalog.sandbox.model import Sandbox
 from hub_config.launcher import homes, places, profiles
 from hub_config.launcher.services import SERVICES
 from hub_config.settings import Settings
+from hub_config.up.state import FOLDERS
 from tests.catalog.sandbox.walls import PYTHON, finish
 from tests.hub_config.launcher.places import PERSON_UID, SESSION, isolation, settings_in
 
@@ -75,7 +76,8 @@ def test_a_session_sees_its_home_and_no_other(settings: Settings, walls: Isolati
     seen = look(
         session(settings, walls),
         walls,
-        "[os.listdir('/home'), sorted(os.listdir('/home/minji')), may_add('/home/minji/outbox'), os.getcwd()]",
+        "[os.listdir('/home'), sorted(os.listdir('/home/minji')), may_add('/home/minji/outbox'),"
+        " os.getcwd()]",
     )
     assert seen == [["minji"], ["lessons", "outbox"], True, "/home/minji"]
 
@@ -97,7 +99,8 @@ def test_a_session_finds_its_programs_read_only(settings: Settings, walls: Isola
         session(settings, walls),
         walls,
         "[exists('/opt/campus/inside/lab.py'), exists('/opt/campus/client'), may_add('/opt/campus/inside'),"
-        f" may_add('/opt/campus/client'), may_add({env!r}), may_add('/run/campus'), may_add('/run/campus/data')]",
+        f" may_add('/opt/campus/client'), may_add({env!r}), may_add('/run/campus'),"
+        " may_add('/run/campus/data')]",
     )
     assert seen == [True, True, False, False, False, False, False]
 
@@ -226,7 +229,7 @@ def test_only_the_gate_has_the_network(settings: Settings, walls: Isolation) -> 
 def stateful(settings: Settings, walls: Isolation) -> None:
     """The state folder as the supervisor leaves it."""
     uid = places.service_uid(settings, walls)
-    for name in ("access", "audit", "catalog", "dashboards", "exports", "homes", "hub", "secrets"):
+    for name in FOLDERS:
         (settings.state / name).mkdir(exist_ok=True)
     (settings.state / "secrets" / "internal.token").write_text("x")
     (settings.state / "secrets" / "hub_cookie.secret").write_text("x")
