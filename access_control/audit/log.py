@@ -115,7 +115,7 @@ class Log:
         """
         if self._failed:
             raise AuditUnavailable("audit-unavailable", problem="an earlier write failed")
-        at = stamp(received)
+        at = stamp(received).encode()
         tree = self._tree.copy()
         fresh: dict[bytes, int] = {}
         numbers: list[int] = []

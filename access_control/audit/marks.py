@@ -114,8 +114,13 @@ class NotesFile:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._fd = os.open(folder / "checkpoints", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._size = sum(len(note.text.encode()) for note in read_notes(folder))
+        self._size, newest = 0, b""
+        for note in read_notes(folder):
+            newest = note.text.encode()
+            self._size += len(newest)
         os.ftruncate(self._fd, self._size)
+        if newest:
+            replace(folder / "checkpoint", newest)
 
     def append(self, note: str) -> None:
         """Add a note, durable, and make it the newest; on failure the file is as it was.
@@ -135,7 +140,7 @@ class NotesFile:
             os.ftruncate(self._fd, self._size)
             raise
         self._size += len(data)
-        replace(self._folder / "checkpoint", data)
+        replace(self._folder / "checkpoint", data, durable=False)  # the same note is durable above
 
     def close(self) -> None:
         """Let the file go."""
@@ -157,13 +162,14 @@ def write_state(folder: Path, tree: CompactRange) -> None:
     replace(folder / "state.json", json.dumps(values).encode() + b"\n")
 
 
-def replace(file: Path, data: bytes) -> None:
-    """Write a small file, durable; it appears whole or not at all."""
+def replace(file: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a small file; it appears whole or not at all."""
     draft = file.with_name(f".{file.name}.draft")
     with draft.open("wb") as out:
         out.write(data)
         out.flush()
-        os.fsync(out.fileno())
+        if durable:
+            os.fsync(out.fileno())
     draft.replace(file)
 
 

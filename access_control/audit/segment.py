@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from access_control.errors import AuditDamaged
 
@@ -43,9 +43,9 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path=file, first=int(file.stem)) for file in files if file.stem.isdigit()]
 
 
-def body(event: bytes, received: str, seq: int) -> bytes:
+def body(event: bytes, received: bytes, seq: int) -> bytes:
     """The canonical JSON of one entry: the leaf."""
-    return b'{"event":%b,"received":"%b","seq":%d}' % (event, received.encode(), seq)
+    return b'{"event":%b,"received":"%b","seq":%d}' % (event, received, seq)
 
 
 def line(leaf: bytes) -> bytes:
@@ -83,8 +83,7 @@ def entry_of(leaf: bytes) -> dict[str, Any]:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A good line: where it starts, its number in the file, its leaf and its size with the line end."""
 
     offset: int

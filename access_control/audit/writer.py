@@ -34,8 +34,10 @@ from access_control.locale import both
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 4096  # events
+SMALL_BATCH = 8  # events; so few are written without changing threads, which costs more than their sync
 MOST_WAITING = 4 * LARGEST_BATCH  # events of all clients; above it reading pauses
 CHECKPOINT_SECONDS = 30.0
+SWITCH_SECONDS = 0.0005  # the disk thread must not wait the usual 5 ms for the one that reads sockets
 FULL_SECONDS = 1.0  # how long `ping` answers no after the disk was full
 
 
@@ -197,14 +199,20 @@ class Writer:
                 await asyncio.wait_for(self._wake.wait(), self._checkpoint_seconds)
             if time.monotonic() - self._signed_at > self._checkpoint_seconds:
                 self._signed_at = time.monotonic()
-                self._disk.submit(self._log.checkpoint).add_done_callback(_log_failure)
+                await self._sign(loop)
             self._wake.clear()
             while self._waiting:
                 crowded = self.crowded
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
                 pairs = [(event_id, body) for _, _, event_id, body in batch]
                 try:
-                    numbers = await loop.run_in_executor(self._disk, self._log.append, pairs, self._clock())
+                    if len(pairs) <= SMALL_BATCH:
+                        numbers = self._log.append(pairs, self._clock())
+                        await asyncio.sleep(0)
+                    else:
+                        numbers = await loop.run_in_executor(
+                            self._disk, self._log.append, pairs, self._clock()
+                        )
                 except AuditRefused as error:
                     self._refuse(batch, error)
                 except AuditUnavailable as error:
@@ -218,6 +226,12 @@ class Writer:
                     for client in self.clients:
                         client.resume()
         self._disk.shutdown()
+
+    async def _sign(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await loop.run_in_executor(self._disk, self._log.checkpoint)
+        except OSError as error:
+            log.warning("a checkpoint could not be written, trying again later: %s", error.strerror)
 
     def _refuse(self, batch: list[tuple[Client, int, bytes, bytes]], error: AuditError) -> None:
         self._full = (time.monotonic(), error)
@@ -235,11 +249,6 @@ def _acknowledge(batch: list[tuple[Client, int, bytes, bytes]], numbers: list[in
         answers.setdefault(client, []).append(protocol.recorded(number, seq))
     for client, lines in answers.items():
         client.send(b"".join(lines))
-
-
-def _log_failure(done: Any) -> None:
-    if done.exception() is not None:
-        log.warning("a checkpoint could not be written: %s", done.exception())
 
 
 def _too_long() -> AuditRefused:
@@ -287,6 +296,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint-events", type=int, default=CHECKPOINT_EVENTS)
     parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS)
     given = parser.parse_args(argv)
+    sys.setswitchinterval(SWITCH_SECONDS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s audit: %(message)s")
     try:
         signer = load_signer(given.key, create=not (given.folder / "public_key").exists())

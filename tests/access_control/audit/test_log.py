@@ -114,7 +114,7 @@ def test_a_log_is_not_continued_with_another_key(tmp_path: Path) -> None:
 def test_a_torn_end_is_set_aside_and_that_is_recorded(tmp_path: Path) -> None:
     """At every byte of a line that was being written when the process died."""
     events = fill(tmp_path / "whole", [2, 1])
-    [line] = [segment.line(segment.body(body, "x", 3)) for _, body in pairs([event(3)])]
+    [line] = [segment.line(segment.body(body, b"x", 3)) for _, body in pairs([event(3)])]
     for cut in range(1, len(line), 7):
         folder = tmp_path / f"torn{cut}"
         shutil.copytree(tmp_path / "whole", folder)
@@ -136,7 +136,7 @@ def test_whole_lines_after_the_last_acknowledgement_are_kept(tmp_path: Path) -> 
     late = event(2)
     [(_, body)] = pairs([late])
     with only_segment(tmp_path).open("ab") as file:
-        file.write(segment.line(segment.body(body, "2026-03-02T09:00:00.000000Z", 2)))
+        file.write(segment.line(segment.body(body, b"2026-03-02T09:00:00.000000Z", 2)))
     with contextlib.closing(open_log(tmp_path)) as log:
         assert log.append(pairs([late]), NOW) == [2]
     assert len(recorded(tmp_path)) == 3
