@@ -8,7 +8,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +146,7 @@ class PlainStarter:
             ["/bin/bash", "-c", command, "sh", str(theirs.fileno()), str(self.python), str(script)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=subprocess.DEVNULL,
         )
         theirs.close()
         started = PlainSandbox(f"{program}-{secrets.token_hex(4)}", process)

@@ -1,0 +1,121 @@
+"""Campus in a notebook: read granted datasets, ask for results to leave. Knows only this session's gateway.
+
+>>> import campus
+>>> campus.datasets()                               # what may be read
+>>> campus.describe("subway_ridership")             # what its columns mean
+>>> campus.sql("SELECT line, sum(boardings) FROM subway_ridership GROUP BY line").df()
+>>> campus.export("result.csv", purpose="강의 과제")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from campus.errors import (
+    CampusError,
+    ExportRefused,
+    GatewayUnavailable,
+    QueryFailed,
+    QueryRefused,
+    UsageError,
+)
+from campus.wire import Gateway
+
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame as DaskFrame
+
+    from campus.catalogue import Datasets, Description
+    from campus.exporting import Named, Receipt
+    from campus.result import Result
+
+__all__ = [
+    "CampusError",
+    "ExportRefused",
+    "GatewayUnavailable",
+    "QueryFailed",
+    "QueryRefused",
+    "UsageError",
+    "dask",
+    "datasets",
+    "describe",
+    "export",
+    "outbox",
+    "sql",
+    "table",
+]
+
+_gateway = Gateway()
+
+
+def datasets() -> Datasets:
+    """The datasets this session may read, then those one can apply for."""
+    from campus.catalogue import Datasets
+
+    return Datasets(_gateway.action("campus.datasets")["datasets"])
+
+
+def describe(name: str) -> Description:
+    """What a dataset is and what its columns mean, in Korean and English."""
+    from campus.catalogue import Description
+
+    return Description(_gateway.action("campus.describe", name=name))
+
+
+def sql(query: str) -> Result:
+    """Run a SELECT over granted datasets.
+
+    Parameters
+    ----------
+    query
+        SELECT, WITH, VALUES, DESCRIBE, SUMMARIZE or SHOW TABLES in DuckDB's SQL.
+
+    Raises
+    ------
+    QueryRefused
+        It names something not granted or not allowed; the message says what to do.
+    QueryFailed
+        It could not be finished: an error in the query, or a limit.
+    """
+    from campus.result import Result
+
+    return Result(_gateway.query(query))
+
+
+def table(name: str, columns: Sequence[str] | None = None) -> Result:
+    """A whole dataset, streamed; better let `sql` filter and aggregate first."""
+    from campus.result import Result
+
+    wanted = ", ".join(_quoted(c) for c in columns) if columns else "*"
+    return Result(_gateway.query(f"SELECT {wanted} FROM {_quoted(name)}"))  # noqa: S608
+
+
+def dask(name: str, columns: Sequence[str] | None = None) -> DaskFrame:
+    """A dataset as a Dask DataFrame, read in parts; each part is admitted and recorded when it runs."""
+    from campus.parallel import dask_frame
+
+    return dask_frame(_gateway, name, columns)
+
+
+def outbox() -> list[dict[str, object]]:
+    """Files waiting in the outbox."""
+    return list(_gateway.action("campus.outbox")["files"])
+
+
+def export(files: Named | Sequence[Named], *, purpose: str) -> Receipt:
+    """Ask for files to leave; they do after a person has reviewed them.
+
+    Parameters
+    ----------
+    files
+        Names in the outbox, or paths of files that are copied into it.
+    purpose
+        What the result is for; the reviewer reads it.
+    """
+    from campus.exporting import export as submit
+
+    return submit(_gateway, files, purpose)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,60 @@
+"""The gateway with the parts of this installation: `python -m hub_config.services.gateway --state VAR`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+
+from access_control.audit.client import AuditClient
+from access_control.database import Database
+from access_control.exports.desk import ExportsDesk
+from access_control.guard import CampusGuard
+from catalog.descriptions import load_all
+from catalog.gateway.broker import Broker
+from catalog.gateway.session import QueryLimits
+from catalog.sandbox.launcher import Launcher
+from catalog.sandbox.model import Mode
+from catalog.warehouse import Warehouse
+from hub_config.settings import Settings, load
+
+NESTING = 6_000  # Python frames; a statement as deep as the gateway reads needs about 2,000
+
+
+def broker_of(settings: Settings) -> Broker:
+    """The broker over this installation's desks, launcher and warehouse."""
+    launcher = Launcher(settings.run / "launcher.sock")
+    audit = AuditClient(settings.run / "audit.sock")
+    db = Database(settings.access_url, audit)
+    return Broker(
+        guard=CampusGuard(db, ExportsDesk(db, settings.state / "exports" / "blobs"), audit, launcher),
+        warehouse=Warehouse(settings.warehouse, settings.catalog_db),
+        descriptions=load_all(settings.repo / "datasets"),
+        starter=launcher,
+        run=settings.run,
+        limits=QueryLimits(memory=settings.query_memory, seconds=float(settings.query_seconds)),
+        walled=launcher.ping()["mode"] != Mode.NONE,
+    )
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; running queries are recorded as ended."""
+    parser = argparse.ArgumentParser(description="The Campus gateway: every row passes here.")
+    parser.add_argument("--state", required=True, help="folder that holds all state")
+    settings = load({"state": parser.parse_args().state})
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    sys.setrecursionlimit(NESTING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    broker = broker_of(settings)
+    broker.start()
+    stop.wait()
+    broker.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
