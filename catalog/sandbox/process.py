@@ -16,6 +16,7 @@ import select
 import signal
 import struct
 import termios
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,15 +50,17 @@ class Running:
     init_pid: int
     walled: bool
     group: cgroups.Group
-    code: int | None = field(default=None)
+    code: int | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while running."""
-        if self.code is None:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                self._ended(os.waitstatus_to_exitcode(status))
-        return self.code
+        """The exit code, negative for a signal; None while running. May be asked from several threads."""
+        with self._lock:
+            if self.code is None:
+                done, status = os.waitpid(self.pid, os.WNOHANG)
+                if done:
+                    self._ended(os.waitstatus_to_exitcode(status))
+            return self.code
 
     def wait(self, seconds: float) -> int | None:
         """Like `poll`, waiting up to `seconds`."""

@@ -9,7 +9,7 @@ import sys
 
 from catalog.sandbox.errors import SandboxError
 from catalog.sandbox.isolation import choose
-from hub_config.launcher import places
+from hub_config.launcher import folders, places
 from hub_config.launcher.calls import Calls
 from hub_config.launcher.sandboxes import Sandboxes
 from hub_config.launcher.server import Server
@@ -48,6 +48,8 @@ def _prepare(settings: Settings, owner: int | None) -> None:
         folder.chmod(0o711)
         if owner is not None:
             os.chown(folder, owner, owner)
+    for left in (settings.run / "sessions").iterdir():  # nothing outlives its launcher but its socket
+        folders.remove(left.parent, left.name)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ class Calls:
         with (
             folders.opened(self._settings.run / "gateway") as parent,
             folders.made(parent, session_id, mode=0o711, uid=service) as own,
-            folders.made(own, "data", mode=0o771, uid=engine, gid=service),
+            folders.made(own, "data", mode=0o771, uid=service, gid=engine),
         ):
             pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ CAP = 1 << 20  # bytes of one file; one older file is kept beside it
 RATE = 64 << 10  # bytes a second taken once the first burst is spent
 BURST = 1 << 20
 CHUNK = 64 << 10
+KEPT = 200  # logs of ended sandboxes
+_OF_SANDBOX = re.compile(r"(session|worker|parser|dashboard)-[0-9a-f]{20}(-[0-9]+)?\.log")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +61,9 @@ class Output:
         return not self.ended and self.allowance + (now - self.filled) * RATE >= 4096
 
     def close(self) -> None:
-        """Give both ends back."""
+        """Give both ends back; an empty log is not kept."""
+        if self.file >= 0 and not os.fstat(self.file).st_size:
+            self.path.unlink(missing_ok=True)
         for fd in (self.reader, self.file):
             if fd >= 0:
                 os.close(fd)
@@ -69,6 +74,23 @@ class Output:
         fresh = _open(self.path)
         os.close(self.file)
         self.file, self.size = fresh, 0
+
+
+def prune(folder: Path, keep: int = KEPT) -> None:
+    """Delete the oldest logs of sandboxes beyond `keep`, and with them their older halves."""
+    logs = [path for path in folder.glob("*.log") if _OF_SANDBOX.fullmatch(path.name)]
+    if len(logs) <= keep:
+        return
+    aged = sorted(logs, key=_changed)
+    for path in aged[: len(aged) - keep]:
+        for file in (path, path.with_suffix(".log.1")):
+            file.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_mtime
+    return 0.0
 
 
 def _open(path: Path) -> int:

@@ -17,7 +17,7 @@ from hub_config.settings import Settings
 __all__ = ["CHANNEL_FD", "dashboard", "parser", "service", "session", "worker"]
 
 CHANNEL_FD = 3  # a session's listening socket; a worker's or parser's control socket
-_PARSER_MEMORY = 512 << 20
+_PARSER_MEMORY = 1 << 30  # mostly stacks of threads, counted where only per-process limits exist
 _WORKER_PROCESSES = 512
 _SMALL_SCRATCH = 32 << 20
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from catalog.sandbox.model import Isolation, Sandbox
 from catalog.sandbox.process import Running, start
 from hub_config.launcher import folders, refusal
-from hub_config.launcher.output import Output
+from hub_config.launcher.output import Output, prune
 from hub_config.settings import Settings
 
 log = logging.getLogger("campus.launcher")
@@ -52,7 +52,9 @@ class Sandboxes:
                 raise refusal.running(name)
             self.running[name].running.stop(0)
             self.reap()
-        output, writer = Output.open(self._settings.state / "logs" / f"{name}.log", time.monotonic())
+        logs = self._settings.state / "logs"
+        prune(logs)
+        output, writer = Output.open(logs / f"{name}.log", time.monotonic())
         try:
             complete = _with_fds(sandbox, fds)
             running = start(complete, self._isolation, output=writer)

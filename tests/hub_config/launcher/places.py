@@ -38,15 +38,23 @@ def settings_in(state: Path) -> Settings:
 
 
 @contextmanager
-def serving(state: Path, **environ: str) -> Iterator[Launcher]:
+def serving(
+    state: Path, *, python: str = sys.executable, user: int | None = None, **environ: str
+) -> Iterator[Launcher]:
     """The launcher as its own process, and a client of it."""
     settings = settings_in(state)
+    if user is not None:
+        for path in (state, *state.rglob("*")):
+            os.chown(path, user, user)
     with (state / "launcher.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hub_config.launcher", "--state", str(state)],
+            [python, "-B", "-m", "hub_config.launcher", "--state", str(state)],
             cwd=REPO,
             env={"PATH": os.environ["PATH"], **environ},
             stderr=log,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
     client = Launcher(settings.run / "launcher.sock")
     try:

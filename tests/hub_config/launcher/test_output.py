@@ -48,6 +48,26 @@ def test_ends_with_the_pipe_and_never_spins(tmp_path: Path) -> None:
     assert (tmp_path / "x.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_keeps_the_newest_logs_of_sandboxes_and_all_of_services(tmp_path: Path) -> None:
+    for number in range(5):
+        for name in (f"session-{number:020x}.log", f"session-{number:020x}.log.1"):
+            (tmp_path / name).write_text("x")
+            os.utime(tmp_path / name, (number, number))
+    for name in ("gate.log", "session-x.log"):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (0, 0))
+    output.prune(tmp_path, keep=2)
+    kept = {f"session-{number:020x}.log{end}" for number in (3, 4) for end in ("", ".1")}
+    assert {file.name for file in tmp_path.iterdir()} == {"gate.log", "session-x.log", *kept}
+
+
+def test_an_empty_log_is_not_kept(tmp_path: Path) -> None:
+    log, writer = Output.open(tmp_path / "x.log", 0.0)
+    os.close(writer)
+    log.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "x.log").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError):

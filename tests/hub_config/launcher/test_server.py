@@ -18,8 +18,8 @@ import pytest
 from catalog.sandbox.errors import LauncherError
 from catalog.sandbox.isolation import Mode
 from catalog.sandbox.launcher import GONE, Launcher
-from tests.catalog.sandbox.walls import ORDINARY, alive, as_user, descendants
-from tests.hub_config.launcher.places import PERSON_UID, SESSION, isolation, serving, settings_in
+from tests.catalog.sandbox.walls import ORDINARY, PYTHON, alive, as_user, available, descendants
+from tests.hub_config.launcher.places import PERSON_UID, REPO, SESSION, isolation, serving, settings_in
 
 PREFIX = "/user/minji/open-data/"
 
@@ -234,6 +234,41 @@ def test_everything_ends_with_the_launcher(state: Path) -> None:
         except AssertionError as error:
             assert "ready" in str(error)  # the fixture notices that it is gone
         until(lambda everyone=everyone: not any(map(alive, everyone)))
+
+
+def test_an_ordinary_user_has_the_same_launcher(state: Path) -> None:
+    walls = available("userns")
+    if not walls.call(lambda: os.access(REPO / "hub_config" / "settings.py", os.R_OK)):
+        pytest.skip("this checkout is closed to other users")
+    env = (
+        state / "env"
+    )  # an environment of the machine's own Python: the server's program starts and misses its parts
+    (env / "bin").mkdir(parents=True)
+    (env / "bin" / "python").symlink_to(PYTHON)
+    (env / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    user = walls.uid if os.geteuid() == 0 else None
+    with serving(state, python=PYTHON, user=user, CAMPUS_SESSION_ENV=str(env)) as launcher:
+        log = state / "logs" / f"session-{SESSION}.log"
+
+        def use() -> tuple[str, int, list[str], str, object]:
+            launcher.prepare_home("minji", "open-data", PERSON_UID)
+            home = state / "homes" / "minji" / "open-data"
+            (home / "outbox" / "a").write_text("mine")
+            (home / "outbox" / "link").symlink_to("/etc/passwd")
+            (fd,) = launcher.open_outbox("minji", "open-data", ["a"])
+            with os.fdopen(fd) as file:
+                text = file.read()
+            started = launcher.start_session(SESSION, "minji", "open-data", PERSON_UID, PREFIX)
+            until(lambda: launcher.status(started.sandbox_id) is not None)
+            names = [file.name for file in launcher.list_outbox("minji", "open-data")]
+            mode = launcher.ping()["mode"]
+            return mode, home.stat().st_uid, names, text, launcher.status(started.sandbox_id)
+
+        assert walls.call(use) == ("userns", walls.uid, ["a"], "mine", 1)
+        assert "No module named 'jupyter_core'" in log.read_text()
+        if user is not None:
+            with pytest.raises(LauncherError):
+                launcher.ping()  # root is not its user
 
 
 def test_it_is_small(launcher: Launcher) -> None:
