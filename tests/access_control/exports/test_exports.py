@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from access_control.audit.client import AuditClient
 from access_control.audit.event import Action
-from access_control.errors import AccessError, Denied, Invalid, Missing
+from access_control.database import Database
+from access_control.errors import AccessError, AuditUnavailable, Denied, Invalid, Missing
 from access_control.exports import desk, policy
 from access_control.exports.model import ExportStatus, Incoming
 from access_control.exports.store import export_request
@@ -316,6 +318,17 @@ def test_a_full_disk_is_said_and_keeps_nothing(campus: Campus, minji: Person) ->
     assert refused.value.reason == "export-disk-full"
     assert names_of(campus.blobs) == set()
     assert campus.exports.mine(minji) == ()
+
+
+def test_without_the_audit_log_nothing_is_asked_for(campus: Campus, minji: Person, tmp_path: Path) -> None:
+    away = Database(campus.db.url, AuditClient(tmp_path / "nobody.sock", patience=0.1))
+    with pytest.raises(AuditUnavailable):
+        desk.ExportsDesk(away, campus.blobs).submit(
+            minji, "open-data", [Incoming(name="a", source=io.BytesIO(b"x"))], PURPOSE, NOW
+        )
+    away.close()
+    assert campus.exports.mine(minji) == ()
+    assert campus.exports.sweep(later(days=400)) == 1, "the copy nobody asked for is swept"
 
 
 def test_a_person_may_not_flood_the_reviewers(

@@ -1,0 +1,261 @@
+"""What the gateway is told of sessions, grants, records and exports, through a real launcher and writer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from access_control.audit.client import AuditClient
+from access_control.audit.event import Action
+from access_control.exports.model import ExportStatus
+from access_control.guard import CampusGuard
+from access_control.people.model import Person, Role
+from access_control.projects.store import member as member_table
+from access_control.sessions.model import Session
+from catalog.descriptions import Text
+from catalog.errors import CatalogError
+from catalog.gateway.guard import (
+    ExportRefused,
+    Guard,
+    QueryEvent,
+    QueryEventKind,
+    QueryId,
+    RecordFailed,
+    ScannedTable,
+    SessionId,
+    SessionIdentity,
+)
+from catalog.sandbox.launcher import Launcher
+from tests.access_control.campus import NOW, OPEN, Campus, later
+
+REPO = Path(__file__).resolve().parents[2]
+PURPOSE = "보고서에 실을 표입니다"
+
+
+@pytest.fixture(scope="module")
+def state() -> Iterator[Path]:
+    """A state folder with a launcher that answers."""
+    with tempfile.TemporaryDirectory(prefix="campus-") as name:
+        argv = [sys.executable, "-m", "hub_config.launcher", "--state", name]
+        launcher = subprocess.Popen(argv, cwd=REPO, env={**os.environ, "CAMPUS_ISOLATION": "none"})
+        try:
+            socket = Path(name, "run", "launcher.sock")
+            for _ in range(300):
+                if socket.exists():
+                    break
+                assert launcher.poll() is None, "the launcher ended"
+                with pytest.raises(subprocess.TimeoutExpired):
+                    launcher.wait(0.1)
+            yield Path(name)
+        finally:
+            launcher.terminate()
+            launcher.wait(30)
+
+
+@pytest.fixture
+def launcher(state: Path) -> Launcher:
+    """Its client; homes are those of this test alone."""
+    shutil.rmtree(state / "homes", ignore_errors=True)
+    return Launcher(state / "run" / "launcher.sock")
+
+
+@pytest.fixture
+def guard(campus: Campus, launcher: Launcher) -> CampusGuard:
+    """The guard over an installation with open data."""
+    campus.projects.ensure_default(NOW, OPEN)
+    return CampusGuard(campus.db, campus.exports, campus.audit, launcher)
+
+
+def identity(session: Session) -> SessionIdentity:
+    return SessionIdentity(
+        session_id=SessionId(session.session_id), person=session.person, project=session.project
+    )
+
+
+def datasets(guard: CampusGuard, who: SessionIdentity, days: float = 0) -> list[str]:
+    return [table.dataset for table in guard.granted(who, later(days=days))]
+
+
+def outbox(state: Path, launcher: Launcher, person: Person) -> Path:
+    launcher.prepare_home(person.handle, "open-data", os.getuid())
+    return state / "homes" / person.handle / "open-data" / "outbox"
+
+
+def test_it_is_the_guard_the_gateway_asks(guard: CampusGuard) -> None:
+    promised: Guard = guard
+    assert promised.live_sessions() == ()
+
+
+def test_a_session_is_granted_what_its_project_holds_while_all_is_well(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    minji = campus.person("minji")
+    session = campus.session(minji)
+    who = identity(session)
+    assert guard.live_sessions() == (who,)
+    assert datasets(guard, who) == sorted(OPEN)
+    assert datasets(guard, who, days=365) == [], "an expired grant is none"
+    [first, second] = guard.granted(who, NOW)
+    assert (first.variant, first.expires) == ("main", later(days=365))
+    officer = campus.person("officer", Role.STAFF)
+    campus.grants.revoke(officer, int(first.grant_id), "오류 발견", NOW)
+    assert datasets(guard, who) == [second.dataset]
+    campus.sessions.stopped(session.session_id, "idle", NOW)
+    assert datasets(guard, who) == []
+    assert guard.live_sessions() == ()
+
+
+def test_a_replaced_session_and_a_made_up_identity_are_granted_nothing(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    minji, jiwoo = campus.person("minji"), campus.person("jiwoo")
+    old = identity(campus.session(minji))
+    new = identity(campus.session(minji))
+    other = identity(campus.session(jiwoo))
+    assert datasets(guard, old) == []
+    assert datasets(guard, new) == sorted(OPEN)
+    for forged in (
+        replace(new, person="jiwoo"),
+        replace(new, project="dashboard-flow"),
+        replace(new, session_id=other.session_id),
+        replace(new, session_id=SessionId("0" * 20)),
+    ):
+        assert datasets(guard, forged) == []
+        assert guard.outbox(forged) == ()
+
+
+def test_a_suspended_person_and_a_removed_member_are_granted_nothing(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    boss = campus.administrator()
+    minji, jiwoo = identity(campus.session(campus.person("minji"))), campus.person("jiwoo")
+    gone = identity(campus.session(jiwoo))
+    campus.people.suspend(boss, "minji", "규정 위반", NOW)
+    with campus.db.unit() as unit:
+        unit.connection.execute(sa.delete(member_table).where(member_table.c.person == "jiwoo"))
+    assert datasets(guard, minji) == []
+    assert datasets(guard, gone) == []
+
+
+def test_of_two_grants_on_one_table_the_longer_counts(campus: Campus, guard: CampusGuard) -> None:
+    minji, officer = campus.person("minji"), campus.person("officer", Role.STAFF)
+    campus.projects.create(officer, "shops", Text(ko="상권", en="Shops"), PURPOSE, [minji], NOW)
+    for days in (10, 30, 20):
+        campus.grants.give(officer, "shops", "card_sales", "main", PURPOSE, later(days=days), NOW)
+    [table] = guard.granted(identity(campus.session(minji, "shops")), NOW)
+    assert table.expires == later(days=30)
+
+
+def test_a_dashboard_reads_with_its_own_grants_and_exports_nothing(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    campus.projects.ensure_dashboard("flow", Text(ko="흐름", en="Flow"), ["living_population"], NOW)
+    opened = campus.sessions.open("", "dashboard-flow", NOW)
+    who = identity(campus.sessions.started(opened.session_id, NOW))
+    assert datasets(guard, who) == ["living_population"]
+    assert guard.outbox(who) == ()
+    with pytest.raises(ExportRefused) as refused:
+        guard.submit_export(who, ("a.csv",), PURPOSE, NOW)
+    assert refused.value.reason == "session-without-person"
+
+
+def query(who: SessionIdentity, kind: QueryEventKind, **changes: object) -> QueryEvent:
+    table = ScannedTable(dataset="card_sales", variant="main", snapshot_id=2**62, grant_id="1")
+    event = QueryEvent(
+        kind=kind,
+        query_id=QueryId("q1"),
+        identity=who,
+        time=NOW,
+        statement="SELECT gu, sum(amount) FROM card_sales GROUP BY gu",
+        tables=(table,),
+        purposes=("분석",),
+        rows=25,
+        bytes=1000,
+        seconds=0.25,
+    )
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def test_a_query_is_on_record_when_record_returns(campus: Campus, guard: CampusGuard) -> None:
+    who = identity(campus.session(campus.person("minji")))
+    numbers = [guard.record(query(who, kind)) for kind in QueryEventKind]
+    assert numbers == sorted(numbers)
+    events = campus.events()[-len(numbers) :]
+    assert {e.action for e in events} == {
+        Action.QUERY_ADMITTED,
+        Action.QUERY_REFUSED,
+        Action.QUERY_FINISHED,
+        Action.QUERY_FAILED,
+        Action.QUERY_CANCELLED,
+    }
+    event = events[0]
+    assert (event.actor, event.session_id, event.object) == ("minji", who.session_id, "query:q1")
+    assert event.detail["tables"][0]["snapshot"] == str(2**62)
+    assert (event.detail["rows"], event.detail["purposes"]) == (25, ["분석"])
+
+
+def test_no_record_is_an_error_in_both_languages(campus: Campus, guard: CampusGuard, tmp_path: Path) -> None:
+    who = identity(campus.session(campus.person("minji")))
+    with pytest.raises(RecordFailed) as large:
+        guard.record(query(who, QueryEventKind.ADMITTED, statement="x" * 300_000))
+    assert large.value.reason == "event-too-large"
+    away = AuditClient(tmp_path / "nobody.sock", patience=0.1)
+    alone = CampusGuard(campus.db, campus.exports, away, Launcher(tmp_path / "none.sock"))
+    with pytest.raises(RecordFailed) as failed:
+        alone.record(query(who, QueryEventKind.ADMITTED))
+    assert failed.value.reason == "audit-unavailable"
+    assert failed.value.ko != failed.value.en
+
+
+def test_an_export_holds_the_bytes_of_the_outbox(
+    campus: Campus, guard: CampusGuard, launcher: Launcher, state: Path
+) -> None:
+    minji = campus.person("minji")
+    who = identity(campus.session(minji))
+    folder = outbox(state, launcher, minji)
+    (folder / "표").mkdir()
+    (folder / "표" / "비율.csv").write_bytes(b"gu,ratio\n")
+    (folder / "비밀.txt").symlink_to("/etc/passwd")
+    assert [file.name for file in guard.outbox(who)] == ["표/비율.csv"]
+    receipt = guard.submit_export(who, ("표/비율.csv",), PURPOSE, NOW)
+    assert receipt.files == (("표/비율.csv", hashlib.sha256(b"gu,ratio\n").hexdigest(), 9),)
+    assert receipt.url_path == f"/exports/{receipt.request_id}"
+    request = campus.exports.get(minji, receipt.request_id)
+    assert (request.person, request.project, request.status) == (
+        "minji",
+        "open-data",
+        ExportStatus.SUBMITTED,
+    )
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for names, purpose, reason in (
+        ((), PURPOSE, "export-empty"),
+        (("../../x",), PURPOSE, "export-name-not-a-path"),
+        (("표/비율.csv",), "왜", "export-purpose-too-short"),
+    ):
+        with pytest.raises(ExportRefused) as refused:
+            guard.submit_export(who, names, purpose, NOW)
+        assert refused.value.reason == reason
+        assert refused.value.ko != refused.value.en != reason
+    for missing in ("비밀.txt", "없음.csv", "표"):
+        with pytest.raises(CatalogError):
+            guard.submit_export(who, (missing,), PURPOSE, NOW)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before, "no descriptor is left open"
+    assert len(campus.exports.mine(minji)) == 1
+
+
+def test_a_stopped_session_submits_nothing(campus: Campus, guard: CampusGuard) -> None:
+    session = campus.session(campus.person("minji"))
+    campus.sessions.stopped(session.session_id, "idle", NOW)
+    with pytest.raises(ExportRefused) as refused:
+        guard.submit_export(identity(session), ("a.csv",), PURPOSE, NOW)
+    assert refused.value.reason == "session-stopped"
