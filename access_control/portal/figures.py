@@ -25,7 +25,7 @@ class Line:
     """A line chart."""
 
     points: str
-    area: str
+    area: str  # only where the scale begins at zero: an area means a quantity
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     width: int = WIDTH
@@ -81,7 +81,8 @@ def line(figure: Figure) -> Line | None:
     count = round((high - low) / step)
     up = tuple(Tick(TOP + tall * (1 - i / count), short(low + i * step)) for i in range(count + 1))
     base = HEIGHT - BOTTOM
-    return Line(points, f"{LEFT},{base} {points} {places[-1][0]:.1f},{base}", across, up)
+    area = f"{LEFT},{base} {points} {places[-1][0]:.1f},{base}" if low == 0 else ""
+    return Line(points, area, across, up)
 
 
 def bars(figure: Figure) -> Bars | None:

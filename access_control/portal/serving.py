@@ -28,12 +28,13 @@ from access_control.errors import (
     Invalid,
     Missing,
 )
-from access_control.locale import Lang
+from access_control.locale import Lang, both
 from access_control.people.model import Person
 from access_control.portal.guarding import (
     FORM_COOKIE,
     LANGUAGE_COOKIE,
     LARGEST_FORM,
+    PAGE_HEADERS,
     SESSION_COOKIE,
     Form,
     cookie,
@@ -97,7 +98,7 @@ def endpoint(handler: Handler) -> Endpoint:
         except SignInNeeded:
             return visit.to_sign_in()
         except Exception as error:  # the edge: every error becomes a page
-            return answer(visit, error)
+            return _answered(visit, error)
 
     return serve
 
@@ -156,7 +157,15 @@ async def not_found(request: Request, error: Exception) -> Response:
         visit = await _visit(request, visit)
     except Exception as other:  # the database may be what is broken
         log.info("an error page without its reader: %s", type(other).__name__)
-    return answer(visit, error)
+    return _answered(visit, error)
+
+
+def _answered(visit: Visit, error: Exception) -> Response:
+    try:
+        return answer(visit, error)
+    except Exception as worse:  # the page of an error failed itself: a plain one cannot
+        said = f"{both('error-500')}\n{_incident(worse)}\n"
+        return PlainTextResponse(said, status_code=500, headers=dict(PAGE_HEADERS))
 
 
 async def _visit(request: Request, visit: Visit) -> Visit:

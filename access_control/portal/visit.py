@@ -104,6 +104,7 @@ class Visit:
             installation=self.services.installation,
             menu=menu_of(self.person, self.request.url.path),
             notice=f"notice-{notice}" if self.t.known(f"notice-{notice}") else "",
+            status=status,
             other_language=Lang.EN if self.lang is Lang.KO else Lang.KO,
             **values,
         )
