@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from access_control.audit.checkpoint import Checkpoint, load_signer, parse_public
 from access_control.audit.tree import leaf_hash
 from access_control.errors import AuditError
-from tests.access_control.audit.builders import SIGNER
+from tests.access_control.audit.builders import REPO, SIGNER
 
 # The example of the signed-note reference implementation (golang.org/x/mod/sumdb/note).
 NEUMANN = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -87,3 +88,10 @@ def test_no_text_crashes_the_reader(text: str) -> None:
     for reader in (SIGNER.public.open, parse_public):
         with pytest.raises(ValueError):
             reader(text)
+
+
+def test_the_example_in_the_documentation_verifies() -> None:
+    page = (REPO / "docs" / "audit.md").read_text("utf-8")
+    [key] = re.findall(r"`(campus-audit-test\+[^`]+)`", page)
+    [note] = re.findall(r"```\n(campus-audit-test\n.*?)```", page, re.DOTALL)
+    assert parse_public(key).open(note).size == 1

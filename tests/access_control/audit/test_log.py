@@ -253,3 +253,21 @@ def test_verification_reports_its_progress(tmp_path: Path) -> None:
     verify(tmp_path, KEY, lambda done, whole: seen.append((done, whole)))
     size = only_segment(tmp_path).stat().st_size
     assert seen[-1] == (size, size)
+
+
+def test_after_a_power_cut_only_a_line_cut_short_is_set_aside(tmp_path: Path) -> None:
+    """The mark and the checkpoints may lag then; a whole line that is wrong still halts."""
+    fill(tmp_path / "whole", [2, 1])
+    for name in ("acknowledged", "checkpoint", "checkpoints"):
+        (tmp_path / "whole" / name).unlink()
+    whole = only_segment(tmp_path / "whole").read_bytes()
+    lines = whole.count(b"\n")
+    for number, at in enumerate(range(5, len(whole), 60)):
+        folder = tmp_path / f"flip{number}"
+        shutil.copytree(tmp_path / "whole", folder)
+        data = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        only_segment(folder).write_bytes(data)
+        if data.count(b"\n") == lines:
+            with pytest.raises(AuditDamaged):
+                open_log(folder)
+            assert only_segment(folder).read_bytes() == data
