@@ -58,9 +58,8 @@ def examine(settings: Settings) -> list[Finding]:
         ("session", settings.session_env),
         ("web", settings.web),
     ):
-        findings.append(
-            Finding(folder.exists(), f"{label}: {'ok' if folder.exists() else 'bin/campus up 이 설치합니다'}")
-        )
+        there = "설치됨 / installed" if folder.exists() else "bin/campus up 이 설치합니다 / installed by up"
+        findings.append(Finding(True, f"{label}: {there}"))
     place = settings.state if settings.state.exists() else settings.state.parent
     free = shutil.disk_usage(place).free if place.exists() else 0
     findings.append(Finding(free >= LEAST_FREE, f"디스크 / disk: {free >> 20:,} MB"))
