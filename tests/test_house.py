@@ -103,7 +103,9 @@ def test_a_module_stays_short_and_says_what_it_knows(path: Path) -> None:
 
 
 def test_content_folders_never_shadow_an_installed_package() -> None:
-    assert not [p for p in tracked("*__init__.py") if p.relative_to(REPO).parts[0] in {"datasets", "notebooks"}]
+    assert not [
+        p for p in tracked("*__init__.py") if p.relative_to(REPO).parts[0] in {"datasets", "notebooks"}
+    ]
 
 
 def test_tests_mirror_the_house() -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 PYTHON = "3.11"
-CONDA_NAMES = {"duckdb": "python-duckdb", "dask[dataframe,distributed]": "dask", "pyiceberg[sql-sqlite]": "pyiceberg"}
+CONDA_NAMES = {
+    "duckdb": "python-duckdb",
+    "dask[dataframe,distributed]": "dask",
+    "pyiceberg[sql-sqlite]": "pyiceberg",
+}
 ONLY_ON_PYPI = {"koreanize-matplotlib"}
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)(?: ; ([^\\]+))?")
 

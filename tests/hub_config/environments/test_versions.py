@@ -20,7 +20,9 @@ def test_environment_yml_names_the_locked_versions() -> None:
 
 def test_a_package_in_both_environments_has_one_version() -> None:
     server, session = locked("server"), locked("session")
-    differing = {n: (server[n], session[n]) for n in server.keys() & session.keys() if server[n] != session[n]}
+    differing = {
+        n: (server[n], session[n]) for n in server.keys() & session.keys() if server[n] != session[n]
+    }
     assert not differing
 
 
@@ -33,7 +35,9 @@ def test_every_locked_package_is_held_by_hash_and_without_an_address() -> None:
     for name in ("uv", "server", "session", "test"):
         text = (FOLDER / f"{name}.lock").read_text("utf-8")
         pins = re.findall(r"^[A-Za-z0-9._-]+==", text, re.M)
-        blocks = re.findall(r"^[A-Za-z0-9._-]+==[^\n]*\n(?:    --hash=sha256:[0-9a-f]{64}[^\n]*\n?)+", text, re.M)
+        blocks = re.findall(
+            r"^[A-Za-z0-9._-]+==[^\n]*\n(?:    --hash=sha256:[0-9a-f]{64}[^\n]*\n?)+", text, re.M
+        )
         assert len(pins) == len(blocks) > 0
         assert "://" not in text
 
