@@ -106,9 +106,8 @@ def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
     layout = next((x for x in recipe.layouts if x.format is Format.SHAPEFILE and x.headers == headers), None)
     if layout is None:
         raise unknown_layout(headers, path.name, recipe, Format.SHAPEFILE)
-    epsg = system.to_epsg(min_confidence=20)
-    if f"EPSG:{epsg}" != layout.crs:
-        raise _other_system(path.name, f"EPSG:{epsg}", layout.crs)
+    if _projection(system) != _projection(CRS.from_user_input(layout.crs)):
+        raise _other_system(path.name, system.name, layout.crs)
     move = Transformer.from_crs(layout.crs, STORED, always_xy=True)
     columns = _columns(layout, {h: list(v) for h, v in zip(headers, values, strict=True)}, path.name)
     shapes = shapely.transform(shapely.from_wkb(blobs), lambda x, y: move.transform(x, y), interleaved=False)
@@ -159,6 +158,15 @@ def _whole(parts: dict[str, bytes], name: str) -> None:
             ko=f"{parts_named}의 길이가 머리글이 말하는 것과 다릅니다. 잘린 파일입니다",
             en=f"the length of {parts_named} is not what its header says; the file is cut off",
         )
+
+
+def _projection(system: Any) -> tuple[Any, ...]:
+    """What fixes a coordinate: method, its numbers and the ellipsoid; names alone are not evidence."""
+    operation = system.coordinate_operation
+    numbers = {p.name: round(p.value, 9) for p in operation.params} if operation is not None else {}
+    method = operation.method_name if operation is not None else ""
+    shape = (round(system.ellipsoid.semi_major_metre, 3), round(system.ellipsoid.inverse_flattening, 6))
+    return method, tuple(sorted(numbers.items())), shape
 
 
 def _columns(layout: Layout, values: dict[str, list[Any]], name: str) -> dict[str, Any]:

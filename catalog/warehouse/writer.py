@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ from catalog.warehouse.schema import arrow_schema, period_of
 if TYPE_CHECKING:
     from catalog.warehouse.warehouse import Warehouse
 
+LOG = logging.getLogger(__name__)
 ROW_GROUP = 131_072
 ROWS_PER_FILE = 16 * ROW_GROUP
 WRITING = {
@@ -221,6 +223,7 @@ def _commit(
 ) -> int:
     written: list[_Written] = []
     listing: Path | None = None
+    snapshot_id = 0
     try:
         for start in range(0, rows.num_rows, ROWS_PER_FILE):
             written.append(_write(root, table, rows.slice(start, ROWS_PER_FILE)))
@@ -234,16 +237,27 @@ def _commit(
                         producer.delete_data_file(old)
                 for file in written:
                     producer.append_data_file(file.iceberg)
-                snapshot_id: int = producer.snapshot_id
+                snapshot_id = producer.snapshot_id
                 listing = metadata.files_path(root, dataset.name, variant, snapshot_id)
                 _write_list(listing, (*kept, *(w.listed for w in written)))
-    except BaseException:
+    except BaseException as error:
+        if _visible(table, snapshot_id):
+            if isinstance(error, Exception):  # the commit stands; only tidying after it failed
+                LOG.warning("tidying after a commit failed", exc_info=error)
+                return snapshot_id
+            raise
         for file in written:
             (root / file.listed.path).unlink(missing_ok=True)
         if listing is not None:
             listing.unlink(missing_ok=True)
         raise
     return snapshot_id
+
+
+def _visible(table: Table, snapshot_id: int) -> bool:
+    """Whether readers already see that snapshot; its files must then never be removed."""
+    current = table.catalog.load_table(table.name()).current_snapshot()
+    return current is not None and current.snapshot_id == snapshot_id
 
 
 def _write(root: Path, table: Table, rows: pa.Table) -> _Written:

@@ -54,22 +54,26 @@ def test_descriptions_say_that_the_sample_is_synthetic() -> None:
         assert "synthetic" in dataset.description.en
 
 
+def values(name: str, column: str) -> list[Any]:
+    rows: Any = sample(DATASETS[name])
+    out: list[Any] = rows[column].to_pylist()
+    return out
+
+
 def test_all_tables_join_on_codes() -> None:
-    dongs = set(sample(DATASETS["dong_boundary"])["dong_code"].to_pylist())
+    dongs = set(values("dong_boundary", "dong_code"))
     assert len(dongs) == 425
-    assert set(sample(DATASETS["dong_codes"])["dong_code"].to_pylist()) == dongs
+    assert set(values("dong_codes", "dong_code")) == dongs
     for name in ("living_population", "card_sales", "floating_population"):
-        used = set(pc.unique(sample(DATASETS[name])["dong_code"]).to_pylist())
+        used = set(values(name, "dong_code"))
         assert used <= dongs
         assert len(used) > 415
-    gu: Any = sample(DATASETS["gu_boundary"])
-    assert set(gu["gu_code"].to_pylist()) == {d[:5] for d in dongs}
+    assert set(values("gu_boundary", "gu_code")) == {d[:5] for d in dongs}
 
 
 def test_boundaries_tile_the_city_without_gaps_or_overlaps() -> None:
     def shapes(name: str) -> Any:
-        rows: Any = sample(DATASETS[name])
-        return shapely.from_wkb(rows["geometry"].to_pylist())
+        return shapely.from_wkb(values(name, "geometry"))
 
     dongs, gu = shapes("dong_boundary"), shapes("gu_boundary")
     assert shapely.is_valid(dongs).all()

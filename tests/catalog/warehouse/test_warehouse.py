@@ -179,6 +179,22 @@ def test_a_failing_commit_leaves_no_file_behind(
     assert warehouse.snapshot("subway_ridership") == before
 
 
+def test_a_failure_after_the_commit_never_removes_committed_files(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SqlCatalog.commit_table
+
+    def commit_then_fail(self: SqlCatalog, *arguments: Any) -> Any:
+        original(self, *arguments)
+        raise OSError("cannot tidy")
+
+    warehouse.publish(SUBWAY, "main", rows(date(2026, 1, 1)), publication())
+    monkeypatch.setattr(SqlCatalog, "commit_table", commit_then_fail)
+    made = warehouse.publish(SUBWAY, "main", rows(date(2026, 2, 1)), publication())
+    assert read(warehouse, made) == read(warehouse, warehouse.snapshot("subway_ridership"))
+    assert [r[0] for r in read(warehouse, made)] == [date(2026, 2, 1)]
+
+
 def test_one_publication_at_a_time(warehouse: Warehouse) -> None:
     warehouse.publish(SUBWAY, "main", rows(date(2026, 1, 1)), publication())
     with writing._alone(warehouse.root, "subway_ridership", "main"), pytest.raises(WarehouseError) as refused:

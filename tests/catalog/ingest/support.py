@@ -1,0 +1,75 @@
+"""Paths, clocks and small publisher files for the ingestion tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from catalog.descriptions import load_all
+from catalog.ingest import Published, ingest
+from catalog.warehouse import Warehouse
+
+REPO = Path(__file__).resolve().parents[3]
+REAL = REPO.parent / "shared" / "data" / "real"
+DATASETS = load_all(REPO / "datasets")
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="publisher files are not beside this checkout")
+
+
+def take(warehouse: Warehouse, name: str, *files: Path) -> Published:
+    """Ingest as a person would."""
+    return ingest(DATASETS[name], files, warehouse, NOW, "minji")
+
+
+def new_warehouse(folder: Path) -> Warehouse:
+    return Warehouse(folder / "warehouse", folder / "catalog.sqlite")
+
+
+def subway_rows(layout: str, days: Sequence[str], stations: Sequence[str] = ("강변", "잠실")) -> list[str]:
+    """Lines of a small monthly file, header first."""
+    header = {
+        "A": '"사용일자","노선명","역명",승차총승객수,하차총승객수,"등록일자"',
+        "B": "사용일자,노선명,역명,승차총승객수,하차총승객수,등록일자",
+        "C": '"사용일자","노선명","역명","승차총승객수","하차총승객수","등록일자"',
+    }[layout]
+    out = [header]
+    for number, day in enumerate(days):
+        for at, station in enumerate(stations):
+            on, off = 1000 + number, 2000 + at
+            out.append(
+                {
+                    "A": f'"{day}","2호선","{station}","{on}.0","{off}.0","20260401"',
+                    "B": f"{day},2호선,{station},{on},{off},20260401",
+                    "C": f'"{day}","2호선","{station}","{on}","{off}","20260401",""',
+                }[layout]
+            )
+    return out
+
+
+def month(name: str) -> list[str]:
+    """All days of a month given as YYYYMM, as YYYYMMDD."""
+    day = datetime.strptime(name + "01", "%Y%m%d").replace(tzinfo=UTC)
+    days = []
+    while day.strftime("%Y%m") == name:
+        days.append(day.strftime("%Y%m%d"))
+        day += timedelta(days=1)
+    return days
+
+
+def subway_file(folder: Path, layout: str, name: str, encoding: str = "utf-8-sig", end: str = "\n") -> Path:
+    """A complete small monthly file."""
+    path = folder / f"CARD_SUBWAY_MONTH_{name}.csv"
+    path.write_bytes((end.join(subway_rows(layout, month(name))) + end).encode(encoding))
+    return path
+
+
+def copy_shapefile(folder: Path) -> Path:
+    """The real dong shapefile with all parts, in a folder of its own."""
+    for part in (REAL / "boundaries").glob("*영역-행정동*"):
+        shutil.copy(part, folder / part.name)
+    (shape,) = folder.glob("*.shp")
+    return shape
