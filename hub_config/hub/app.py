@@ -1,4 +1,4 @@
-"""JupyterHub with the watches that belong to it: idle and lost sessions, dashboards, a gate that comes back."""
+"""JupyterHub with the watches that belong to it: idle and lost sessions, dashboards, a returning gate."""
 
 from __future__ import annotations
 

@@ -116,6 +116,7 @@ def _launch(parts: Parts, session_id: str, person: str, project: str, prefix: st
     if known is None:
         raise NotStarted("person-unknown", person)
     uid = parts.settings.uid_base + known.number
+    parts.launcher.prepare_home(person, project, uid)
     return parts.launcher.start_session(session_id, person, project, uid, prefix).sandbox_id
 
 

@@ -6,21 +6,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from jupyterhub.spawner import Spawner
+from tornado import web
 
-from access_control.errors import AccessError
+from access_control.errors import AccessError, Denied
 from hub_config.hub.parts import Parts
 from hub_config.hub.sandboxes import NotStarted, end_sandbox, gone, open_sandbox, target_of
 
 
-class SpawnRefused(Exception):
-    """What the hub shows when a server does not start, Korean first."""
+class SpawnRefused(web.HTTPError):
+    """What the hub answers when a server does not start, Korean first."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         self.jupyterhub_message = (
             f"분석 세션을 시작할 수 없습니다 ({reason}). 포털에서 다시 시도하세요. / "
             f"The session cannot be started ({reason}). Please try again from the portal."
         )
-        super().__init__(self.jupyterhub_message)
+        super().__init__(status, self.jupyterhub_message.replace("%", "%%"))
 
 
 class SessionSpawner(Spawner):  # type: ignore[misc]
@@ -53,13 +54,15 @@ class SessionSpawner(Spawner):  # type: ignore[misc]
     async def start(self) -> str:
         """Open the session and answer where it listens."""
         if not self.name:
-            raise SpawnRefused("a session belongs to a project")
+            raise SpawnRefused(400, "project-missing")
         try:
             opened = await open_sandbox(
                 self.parts, self.user.name, self.name, f"/user/{self.user.name}/{self.name}/"
             )
+        except Denied as error:
+            raise SpawnRefused(403, error.reason) from error
         except (AccessError, NotStarted) as error:
-            raise SpawnRefused(str(getattr(error, "reason", "unknown"))) from error
+            raise SpawnRefused(503, error.reason) from error
         self.session_id, self.sandbox_id = opened.session_id, opened.sandbox_id
         return self._address()
 

@@ -79,6 +79,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 class SmallPortal:
     """What the portal's internal routes answer, with single-use tickets; everything else is echoed."""
 
+    token: str = TOKEN
     tickets: dict[str, str] = field(default_factory=dict)
     inactive: set[str] = field(default_factory=set)
     seen: list[web.Request] = field(default_factory=list)
@@ -91,7 +92,7 @@ class SmallPortal:
         return app
 
     async def redeem(self, request: web.Request) -> web.Response:
-        assert request.headers["X-Campus-Internal"] == TOKEN
+        assert request.headers["X-Campus-Internal"] == self.token
         said = await request.json()
         if self.tickets.pop(said["ticket"], None) != said["site"]:
             return web.json_response({"error": "ticket-invalid"}, status=403)
