@@ -69,6 +69,8 @@ def plain(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     out = {key: plain(value) for key, value in node.items() if key not in _PLACES}
+    if out.keys() == {"name", "expression"} and out["name"] and isinstance(out["expression"], dict):
+        out["expression"].pop("alias", None)  # f(a := 1): the engine's text repeats the name as an alias
     inner = _values_of(out)
     return out if inner is None else inner
 

@@ -1,0 +1,186 @@
+"""The tree walk: everything analysts write passes, everything hostile is refused for the right reason."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import duckdb
+import pytest
+
+from catalog.gateway import refusals
+from catalog.gateway.sql import functions, statement
+from catalog.gateway.sql.statement import plain, prepare
+from catalog.workers import parser as engine
+from tests.catalog.gateway.statements import LEGITIMATE, hostile
+
+GRANTED = ("subway_ridership", "dong_codes", "card_sales", "gu_boundary")
+FUNCTIONS = functions.load()
+
+
+class HereParser:
+    """The parser program's own functions, in this process."""
+
+    def __init__(self) -> None:
+        self.connection = engine.connect()
+
+    def serialise(self, text: str) -> str:
+        answer = engine.answer(self.connection, {"op": "serialise", "text": text})
+        return str(answer["tree"])
+
+    def deserialise(self, tree: str) -> tuple[str, str]:
+        answer = engine.answer(self.connection, {"op": "deserialise", "tree": tree})
+        return str(answer["text"]), str(answer["tree"])
+
+
+PARSER = HereParser()
+
+
+def prepared(text: str, parser: Any = PARSER) -> statement.Statement:
+    return prepare(text, GRANTED, FUNCTIONS, parser)
+
+
+def refused(text: str, parser: Any = PARSER) -> refusals.QueryRefused:
+    with pytest.raises(refusals.QueryRefused) as caught:
+        prepared(text, parser)
+    return caught.value
+
+
+def test_there_are_enough_of_both() -> None:
+    assert len(hostile()) >= 200
+    assert len(LEGITIMATE) >= 90
+
+
+@pytest.mark.parametrize("text", LEGITIMATE)
+def test_what_analysts_write_passes(text: str) -> None:
+    once = prepared(text)
+    again = prepared(once.text)  # what runs would pass, and means the same tables
+    assert again.tables == once.tables
+    assert once.tables <= set(GRANTED)
+
+
+@pytest.mark.parametrize(("reason", "text"), hostile())
+def test_hostile_statements_are_refused_for_their_reason(reason: str, text: str) -> None:
+    error = refused(text)
+    assert error.reason == reason
+    assert error.ko and error.en and error.ko != error.en
+
+
+def test_a_refusal_lists_what_is_granted() -> None:
+    error = refused("SELECT * FROM living_population")
+    for name in GRANTED:
+        assert name in error.ko and name in error.en
+    assert "이용 권한이 하나도 없습니다" in refusals.table_not_granted("x", ()).ko
+
+
+def test_tables_run_under_their_full_names() -> None:
+    text = "WITH dong_codes AS (SELECT * FROM DONG_CODES) SELECT * FROM dong_codes, campus.card_sales c"
+    assert prepared(text).text == (
+        "WITH dong_codes AS (SELECT * FROM memory.campus.dong_codes) "
+        "SELECT * FROM dong_codes , memory.campus.card_sales AS c"
+    )
+
+
+def test_show_tables_lists_granted_names_and_nothing_of_the_engine() -> None:
+    made = prepared("SHOW TABLES")
+    assert made.tables == frozenset()
+    with duckdb.connect() as connection:
+        rows = connection.execute(made.text).fetchall()
+        assert sorted(r[0] for r in rows) == sorted(GRANTED)
+        empty = prepare("SELECT * FROM (SHOW TABLES)", (), FUNCTIONS, PARSER)
+        assert connection.execute(empty.text).fetchall() == []
+
+
+def _kinds(tree: Any) -> list[dict[str, Any]]:
+    found = [tree] if isinstance(tree, dict) else []
+    for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        found += _kinds(value)
+    return found
+
+
+RICH = (
+    "WITH a AS (SELECT line, sum(boardings) FILTER (WHERE part > 1) AS s, max(part) OVER (ORDER BY line) AS w "
+    "FROM subway_ridership s JOIN dong_codes d ON s.line = d.gu_name WHERE part BETWEEN 1 AND 2 GROUP BY ALL) "
+    "SELECT CASE WHEN s > 1 THEN 1 ELSE CAST('2' AS INTEGER) END, [x FOR x IN [1]], (SELECT 1) "
+    "FROM a, range(3) UNION ALL SELECT 1, NULL, 2 ORDER BY 1 LIMIT 5"
+)
+
+
+class Altered(HereParser):
+    """A parser whose tree has one node changed."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.change = change
+
+    def serialise(self, text: str) -> str:
+        tree = json.loads(super().serialise(text))
+        self.change(tree)
+        return json.dumps(tree)
+
+
+def test_any_unknown_field_or_kind_anywhere_is_refused() -> None:
+    count = len(_kinds(json.loads(PARSER.serialise(RICH))["statements"]))
+    assert count > 60
+    for index in range(count):
+
+        def add(tree: Any, index: int = index) -> None:
+            _kinds(tree["statements"])[index]["novelty"] = 1
+
+        def rename(tree: Any, index: int = index) -> None:
+            node = _kinds(tree["statements"])[index]
+            key = "class" if "class" in node else "type" if "type" in node else ""
+            if key:
+                node[key] = "NOVELTY"
+            else:
+                node["novelty"] = 1
+
+        assert refused(RICH, Altered(add)).reason
+        assert refused(RICH, Altered(rename)).reason
+
+
+def test_a_parser_that_lies_about_the_text_is_found_out() -> None:
+    class Liar(HereParser):
+        def deserialise(self, tree: str) -> tuple[str, str]:
+            text = "SELECT * FROM living_population"
+            return text, self.serialise(text)
+
+    assert refused("SELECT 1", Liar()).reason == "canonical-mismatch"
+
+
+@pytest.mark.parametrize("answer", ["[]", "{}", '{"error": false, "statements": []}', '"x"'])
+def test_a_parser_that_talks_nonsense_admits_nothing(answer: str) -> None:
+    class Broken(HereParser):
+        def serialise(self, text: str) -> str:
+            return answer
+
+    assert refused("SELECT 1", Broken()).reason in {"parser-failed", "one-statement"}
+
+
+def test_size_and_depth_are_bounded() -> None:
+    assert refused("SELECT '" + "x" * (1 << 20) + "'").reason == "statement-too-long"
+    deep = "SELECT " + "(" * 700 + "1" + ")" * 700
+    nested = "SELECT " + "abs(" * 700 + "1" + ")" * 700
+    assert refused(nested).reason in {"too-deep", "syntax-error", "parser-failed"}
+    try:
+        prepared(deep)
+    except refusals.QueryRefused as error:
+        assert error.reason in {"too-deep", "syntax-error"}
+    assert prepared("SELECT " + " + ".join("1" for _ in range(90))).text
+    assert prepared("SELECT 1 WHERE 1 IN (" + ",".join(map(str, range(20_000))) + ")").text
+    assert sys.getrecursionlimit() >= 1000
+
+
+@pytest.mark.parametrize("text", ["SELECT '\0'", "SELECT '\ud800'"])
+def test_texts_that_are_no_text(text: str) -> None:
+    assert refused(text).reason == "syntax-error"
+
+
+def test_values_wrapped_by_the_engine_compare_equal_and_nothing_else_does() -> None:
+    def tree(text: str) -> Any:
+        return plain(json.loads(PARSER.serialise(text)))
+
+    assert tree("VALUES (1)") == tree("SELECT * FROM (VALUES (1)) AS valueslist")
+    assert tree("VALUES (1)") != tree("SELECT * FROM (VALUES (2)) AS valueslist")
+    assert tree("VALUES (1)") != tree("SELECT * FROM (SELECT * FROM (VALUES (1)) AS valueslist LIMIT 1)")
