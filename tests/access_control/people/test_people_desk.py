@@ -234,8 +234,9 @@ def test_a_suspended_person_can_do_nothing_any_more(campus: Campus) -> None:
     assert suspended.status is PersonStatus.SUSPENDED
     assert campus.people.who(token, NOW) is None
     assert campus.people.redeem_ticket(ticket, "hub", NOW) is None
-    with pytest.raises(Denied):
+    with pytest.raises(Denied) as ended:
         campus.people.redeem_link(link, NOW)
+    assert ended.value.reason == "link-invalid", "what stood for them is gone, not only refused"
     for act in (
         lambda: campus.people.sign_in("officer", PASSWORD, NOW),
         lambda: campus.people.applications(officer),
