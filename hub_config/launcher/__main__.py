@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import stat
 import sys
 
 from catalog.sandbox.errors import SandboxError
 from catalog.sandbox.isolation import choose
-from hub_config.launcher import folders, places
+from hub_config.launcher import folders, places, refusal
 from hub_config.launcher.calls import Calls
 from hub_config.launcher.sandboxes import Sandboxes
 from hub_config.launcher.server import Server
@@ -25,11 +26,11 @@ def main() -> int:
     os.umask(0o077)
     try:
         isolation = choose(settings.isolation)
+        owner = places.service_uid(settings, isolation)
+        _prepare(settings, owner)
     except SandboxError as error:
         sys.stderr.write(f"{error.ko}\n{error.en}\n")
         return 1
-    owner = places.service_uid(settings, isolation)
-    _prepare(settings, owner)
     peers = {os.getuid()} if owner is None else {os.getuid(), owner}
     sandboxes = Sandboxes(settings, isolation)
     calls = Calls(settings, isolation, sandboxes)
@@ -45,6 +46,9 @@ def _prepare(settings: Settings, owner: int | None) -> None:
     (settings.state / "logs").mkdir(mode=0o700, exist_ok=True)
     for folder in (settings.run, settings.run / "sessions", settings.run / "gateway"):
         folder.mkdir(mode=0o711, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.getuid(), owner}:
+            raise refusal.foreign_folder(str(folder))  # its short name in the temporary folder can be guessed
         folder.chmod(0o711)
         if owner is not None:
             os.chown(folder, owner, owner)

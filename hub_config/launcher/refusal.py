@@ -59,6 +59,15 @@ def too_much(what: str, most: int) -> LauncherError:
     )
 
 
+def foreign_folder(path: str) -> LauncherError:
+    """A folder for sockets that somebody else made first."""
+    return LauncherError(
+        "folder-foreign",
+        ko=f"소켓 폴더 {path}의 소유자가 다릅니다. 지우거나 --state로 더 짧은 경로를 지정하세요.",
+        en=f"the socket folder {path} belongs to somebody else; remove it or choose a shorter --state",
+    )
+
+
 def failed() -> LauncherError:
     """An unforeseen failure, told in full only in the launcher's log."""
     return LauncherError(

@@ -8,6 +8,8 @@ import pwd
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -280,3 +282,16 @@ def test_it_is_small(launcher: Launcher) -> None:
 def test_its_client_says_what_to_do_when_it_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LauncherError, match="campus up"):
         Launcher(tmp_path / "launcher.sock").ping()
+
+
+def test_a_socket_folder_that_somebody_made_first_is_refused(state: Path) -> None:
+    isolation()
+    run = settings_in(state).run
+    shutil.rmtree(run)
+    (state / "elsewhere").mkdir()
+    run.symlink_to(state / "elsewhere")
+    command = [sys.executable, "-m", "hub_config.launcher", "--state", str(state)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "belongs to somebody else" in done.stderr
+    assert list((state / "elsewhere").iterdir()) == []
