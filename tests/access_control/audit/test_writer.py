@@ -143,7 +143,8 @@ def test_an_event_the_writer_refuses_does_not_stop_the_others(running: WriterPro
     bad = good.replace(b'"v":1', b'"v":9')
     with raw(running) as peer:
         peer.sendall(b"".join(protocol.event_request(n, body) for n, body in enumerate([bad, good])))
-        answers = [json.loads(line) for line in (peer.makefile("rb").readline() for _ in range(2))]
+        lines = peer.makefile("rb")
+        answers = [json.loads(lines.readline()) for _ in range(2)]
     by_id = {each["id"]: each for each in answers}
     assert by_id[0]["error"] == "event-malformed"
     assert by_id[1]["seq"] >= 1
