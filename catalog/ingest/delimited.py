@@ -14,7 +14,7 @@ from catalog.ingest.layouts import bad_value, unknown_layout
 from catalog.ingest.model import Format, IngestError, Layout, Parsed, Reader, Recipe
 from catalog.ingest.values import BadValue, convert, fits
 
-CHUNK = 65_536
+CHUNK = 4096
 
 
 def parse_csv(content: bytes, name: str, recipe: Recipe) -> Parsed:
@@ -25,8 +25,11 @@ def parse_csv(content: bytes, name: str, recipe: Recipe) -> Parsed:
     IngestError
         The layout is unknown, or a line is cut, ragged, blank or holds a bad value.
     """
-    text, _ = decode(content, name)
-    records = _records(text, name)
+    text, encoding = decode(content, name)
+    ended = text.endswith("\n")
+    physical = text.count("\n") + (0 if ended else 1) - 1
+    del text  # a month can be a hundred megabytes; from here the file is read line by line
+    records = _records(content, encoding, name)
     header = tuple(next(records))
     first = next(records, None)
     layout = _layout(header, first, name, recipe)
@@ -34,7 +37,8 @@ def parse_csv(content: bytes, name: str, recipe: Recipe) -> Parsed:
         raise IngestError(
             "empty", file=name, line=1, ko="제목 줄만 있고 자료가 없습니다", en="holds a header and no rows"
         )
-    _complete(text, name, layout)
+    if layout.final_newline and not ended:
+        raise _cut(name, physical + 1)
     width = len(layout.fields) + layout.trailing_empty
     chunks: dict[str, list[Any]] = {f.column: [] for f in layout.fields if f.column}
     rows = 0
@@ -45,7 +49,6 @@ def parse_csv(content: bytes, name: str, recipe: Recipe) -> Parsed:
             rows = _take(block, rows, name, layout, width, chunks)
             block = []
     rows = _take(block, rows, name, layout, width, chunks)
-    physical = text.count("\n") + (0 if text.endswith("\n") else 1) - 1
     if rows != physical:
         raise IngestError(
             "row-count",
@@ -58,8 +61,8 @@ def parse_csv(content: bytes, name: str, recipe: Recipe) -> Parsed:
     return Parsed(file=name, layout=layout, columns=columns, rows=rows, line=lambda i: i + 2)
 
 
-def _records(text: str, name: str) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _records(content: bytes, encoding: str, name: str) -> Iterator[list[str]]:
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding, newline=""), strict=True)
     line = 0
     try:
         for record in reader:
@@ -106,15 +109,14 @@ def _headers(layout: Layout) -> tuple[str, ...]:
     return (layout.header_prefix + layout.headers[0], *layout.headers[1:])
 
 
-def _complete(text: str, name: str, layout: Layout) -> None:
-    if layout.final_newline and not text.endswith("\n"):
-        raise IngestError(
-            "truncated",
-            file=name,
-            line=text.count("\n") + 1,
-            ko="마지막 줄이 줄바꿈 없이 끝났습니다. 내려받기가 중간에 끊겼는지 확인하세요",
-            en="the last line has no line end; check whether the download was cut off",
-        )
+def _cut(name: str, line: int) -> IngestError:
+    return IngestError(
+        "truncated",
+        file=name,
+        line=line,
+        ko="마지막 줄이 줄바꿈 없이 끝났습니다. 내려받기가 중간에 끊겼는지 확인하세요",
+        en="the last line has no line end; check whether the download was cut off",
+    )
 
 
 def _take(
