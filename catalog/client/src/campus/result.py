@@ -62,8 +62,12 @@ class Result:
         return pa.Table.from_batches(self._read, self.schema)
 
     def df(self) -> pandas.DataFrame:
-        """Everything as a pandas DataFrame; dates are datetime64."""
-        return self.arrow().to_pandas(date_as_object=False)
+        """Everything as a pandas DataFrame; dates are datetime64, whole-number sums are int64.
+
+        DuckDB's sum of integers is a 128-bit number, which Arrow carries as decimal(38, 0); pandas would make
+        Python objects of it that cannot be plotted. It becomes int64, or float64 where it does not fit.
+        """
+        return _countable(self.arrow()).to_pandas(date_as_object=False)
 
     def geo(self, column: str | None = None, crs: str | None = None) -> geopandas.GeoDataFrame:
         """Everything as a GeoDataFrame.
@@ -169,3 +173,19 @@ class Result:
 
 def _count(count: int, ended: bool) -> str:
     return f"{count:,}행 · {count:,} rows" if ended else f"{count:,}행 이상 · at least {count:,} rows"
+
+
+def _countable(table: pa.Table) -> pa.Table:
+    """The table with its 128-bit whole numbers as numbers that pandas computes with."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    for index, field in enumerate(table.schema):
+        if not (kinds.is_decimal(field.type) and field.type.scale == 0 and field.type.precision == 38):
+            continue
+        try:
+            column = table.column(index).cast(pa.int64())
+        except pa.ArrowInvalid:
+            column = table.column(index).cast(pa.float64())  # type: ignore[arg-type]
+        table = table.set_column(index, field.name, column)
+    return table
