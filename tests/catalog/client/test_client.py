@@ -232,3 +232,12 @@ if __name__ == "__main__":
     assert (threads, processes, lines) == (row[0], row[0], row[1])
     until(lambda: session.guard.kinds().count("finished") == 2 * parts)
     assert session.guard.kinds().count("admitted") == 2 * parts
+
+
+def test_a_sum_of_whole_numbers_can_be_plotted(session: Installation) -> None:
+    frame = campus.sql(
+        "SELECT sum(n) AS small, sum(n::HUGEINT * 4000000000) * 4000000000 AS large "
+        "FROM (VALUES (3), (4)) t(n)"
+    ).df()
+    assert str(frame["small"].dtype) == "int64" and frame["small"][0] == 7
+    assert str(frame["large"].dtype) == "float64" and frame["large"][0] == 7 * 1.6e19
