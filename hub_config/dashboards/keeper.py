@@ -65,15 +65,14 @@ class Keeper:
                 await asyncio.sleep(AWAY_PAUSE)
 
     async def cull(self) -> None:
-        """Stop what ended by itself or has been left alone."""
-        meters: dict[str, dict[str, object]] = {}
+        """Stop what was left alone; tidy up after what ended by itself."""
+        quiet: set[str] = set()
         with contextlib.suppress(GateAway):
-            meters = await self._parts.gate.meters()
+            quiet = await self._parts.gate.idle(self._idle)
         for name, opened in list(self._running.items()):
-            meter = meters.get(opened.session_id)
             if await gone(self._parts, opened.sandbox_id):
                 await self._end(name, "died")
-            elif meter is not None and time.time() - float(str(meter["active"])) > self._idle:
+            elif opened.session_id in quiet:
                 await self._end(name, "idle")
 
     async def _start(self, name: str) -> None:

@@ -34,9 +34,10 @@ class GateClient:
         """Forget a route and close its connections."""
         await self._ask("DELETE", "/routes", {"routespec": routespec})
 
-    async def meters(self) -> dict[str, dict[str, Any]]:
-        """Bytes sent, budget and last activity by session id."""
-        return await self._ask("GET", "/meters")
+    async def idle(self, limit: float) -> set[str]:
+        """Session ids left alone for longer than `limit` [s] and, asked just now, without a running cell."""
+        answer = await self._ask("GET", f"/idle?limit={limit}", timeout=LONG)
+        return set(answer["sessions"])
 
     async def wanted(self) -> list[str]:
         """Dashboards somebody waits for; returns empty after half a minute without any."""

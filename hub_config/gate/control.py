@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hub_config.gate.dashboards import State, Wanted
+from hub_config.gate.kernels import idle
 from hub_config.gate.sign_on import Portal
 from hub_config.gate.upstreams import UnusableRoute, Upstreams
 
@@ -32,6 +33,7 @@ class Control:
         app.router.add_put("/routes", self._put)
         app.router.add_delete("/routes", self._delete)
         app.router.add_get("/meters", self._meters)
+        app.router.add_get("/idle", self._idle)
         app.router.add_get("/wanted", self._wanted)
         app.router.add_put("/dashboards/{name}", self._dashboard)
         app.router.add_delete("/sign-ons/{person}", self._sign_out)
@@ -73,6 +75,10 @@ class Control:
                 for up in self.upstreams.all()
             }
         )
+
+    async def _idle(self, request: web.Request) -> web.Response:
+        quiet = await idle(self.upstreams.all(), float(request.query["limit"]))
+        return web.json_response({"sessions": quiet})
 
     async def _wanted(self, request: web.Request) -> web.Response:
         return web.json_response({"names": await self.wanted.wait(LONGEST_WAIT)})

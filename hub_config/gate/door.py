@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
 
 from hub_config.gate.control import Control
 from hub_config.gate.dashboards import Dashboards, Wanted
 from hub_config.gate.front import Front, service_client
-from hub_config.gate.headers import into_sandbox
 from hub_config.gate.hosts import Kind, origin_of
 from hub_config.gate.journal import Journal
+from hub_config.gate.kernels import busy
 from hub_config.gate.pages import Pages, redirect
 from hub_config.gate.policy import Reason
 from hub_config.gate.serving import Serving
@@ -33,8 +31,6 @@ log = logging.getLogger("campus.gate")
 
 WATCH_EVERY = 15.0  # s between looks at quiet sessions and open WebSockets
 QUIET = 10.0  # s without a sign of a person after which kernels are asked
-KERNEL_PATIENCE = aiohttp.ClientTimeout(total=10, sock_connect=2)
-MOST_KERNELS = 256 << 10  # bytes of an answer about kernels
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,26 +94,6 @@ class Door:
             upstream.seen()
 
 
-async def busy(upstream: Upstream) -> bool:
-    """Whether a kernel runs something; a server too loaded to answer counts as running."""
-    asked = into_sandbox((), "gate", "gate")
-    url = f"http://sandbox{upstream.prefix}api/kernels"
-    try:
-        async with upstream.http().get(url, headers=asked, timeout=KERNEL_PATIENCE) as answer:
-            raw = await answer.content.read(MOST_KERNELS)
-            kernels = await asyncio.to_thread(_kernels, raw)
-            return any(k.get("execution_state") in {"busy", "starting"} for k in kernels)
-    except TimeoutError:
-        return True
-    except (aiohttp.ClientError, OSError, ValueError):
-        return False
-
-
-def _kernels(raw: bytes) -> list[dict[str, object]]:
-    said = json.loads(raw)
-    return [k for k in said if isinstance(k, dict)] if isinstance(said, list) else []
-
-
 def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
     """Every part of the gate of one installation, sockets not yet open."""
     run, state = settings.run, settings.state
@@ -161,6 +137,12 @@ def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
 async def run(door: Door, stop: asyncio.Event) -> None:
     """Open the sockets and serve until `stop`."""
     settings = door.settings
+    control = web.AppRunner(door.control.app(), access_log=None, shutdown_timeout=1)
+    await control.setup()
+    wires = settings.run / "gate.sock"
+    wires.unlink(missing_ok=True)
+    await web.UnixSite(control, str(wires)).start()
+    wires.chmod(0o600)
     public = web.ServerRunner(
         web.Server(
             door.serve, access_log=None, auto_decompress=False, handler_cancellation=True, max_headers=96
@@ -169,12 +151,6 @@ async def run(door: Door, stop: asyncio.Event) -> None:
     )
     await public.setup()
     await web.TCPSite(public, settings.bind, settings.port, backlog=1024, reuse_address=True).start()
-    control = web.AppRunner(door.control.app(), access_log=None, shutdown_timeout=1)
-    await control.setup()
-    wires = settings.run / "gate.sock"
-    wires.unlink(missing_ok=True)
-    await web.UnixSite(control, str(wires)).start()
-    wires.chmod(0o600)
     watching = asyncio.create_task(door.watch())
     try:
         await stop.wait()

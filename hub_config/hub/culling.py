@@ -1,13 +1,12 @@
 """Stops sessions in which nobody has done anything for a while; never one that runs a cell.
 
-The gate knows when a person last did something and counts a busy kernel as doing something, so all there is
-to do here is to compare. A gate that is away stops nothing.
+The gate knows when a person last did something, and asks for running cells before it calls a session idle.
+A gate that is away stops nothing.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 from hub_config.gate.client import GateAway
@@ -16,15 +15,10 @@ from hub_config.hub.parts import Parts
 log = logging.getLogger("campus.hub")
 
 
-def idle(meters: dict[str, dict[str, Any]], limit: float, now: float) -> set[str]:
-    """Session ids without activity for longer than `limit` [s]."""
-    return {session for session, meter in meters.items() if now - float(meter["active"]) > limit}
-
-
 async def cull(app: Any, parts: Parts) -> None:
     """Stop every idle session once."""
     try:
-        quiet = idle(await parts.gate.meters(), parts.settings.session_idle, time.time())
+        quiet = await parts.gate.idle(parts.settings.session_idle)
     except GateAway:
         return
     for user in list(app.users.values()):

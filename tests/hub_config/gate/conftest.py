@@ -1,4 +1,4 @@
-"""A real gate process in front of a real slim Jupyter server; a small portal that answers what the gate asks."""
+"""A real gate in front of a real slim Jupyter server; a small portal that answers what the gate asks."""
 
 from __future__ import annotations
 

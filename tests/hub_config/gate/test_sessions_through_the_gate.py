@@ -180,19 +180,20 @@ async def test_signing_out_ends_cookies_and_sockets(campus: Campus) -> None:
 
 async def test_what_goes_in_carries_no_secret(campus: Campus) -> None:
     heard: list[dict[str, str]] = []
-    async with pretender(campus, heard, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"):
-        async with campus.browser() as browser:
-            await campus.sign_on(browser)
-            headers = {"Authorization": "token x", "X-Secret": "1", "X-Campus-User": '{"name":"root"}'}
-            async with browser.get(f"{campus.origin}{PREFIX}api/contents", headers=headers) as answer:
-                assert answer.status == 200
+    polite = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with pretender(campus, heard, polite), campus.browser() as browser:
+        await campus.sign_on(browser)
+        headers = {"Authorization": "token x", "X-Secret": "1", "X-Campus-User": '{"name":"root"}'}
+        async with browser.get(f"{campus.origin}{PREFIX}api/contents", headers=headers) as answer:
+            assert answer.status == 200
     told = {k.lower(): v for k, v in heard[0].items()}
     assert set(told) <= {"accept", "host", "accept-encoding", "x-campus-user"}
     assert json.loads(told["x-campus-user"]) == {"name": "minji", "display": "김민지"}
 
 
 HOSTILE = (
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/html\r\nSet-Cookie: campus-x=1; Domain=localhost\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/html\r\n"
+    b"Set-Cookie: campus-x=1; Domain=localhost\r\n"
     b"Content-Security-Policy: default-src *\r\nLink: <http://evil.example>; rel=preload\r\n"
     b"Refresh: 0;url=http://evil.example\r\nAccess-Control-Allow-Origin: *\r\nX-Frame-Options: ALLOWALL\r\n"
     b'Clear-Site-Data: "*"\r\nService-Worker-Allowed: /\r\nContent-Disposition: attachment\r\n'
@@ -274,7 +275,10 @@ async def test_the_budget_counts_what_kernels_print(campus: Campus) -> None:
         await campus.sign_on(browser)
         kernel = await a_kernel(campus, browser)
         url = f"{campus.origin}{PREFIX}api/kernels/{kernel}/channels"
-        code = "from IPython.display import display\nfor _ in range(9): display({'text/plain': 'x'*(8<<20)}, raw=True)"
+        code = (
+            "from IPython.display import display\n"
+            "for _ in range(9): display({'text/plain': 'x'*(8<<20)}, raw=True)"
+        )
         async with browser.ws_connect(url, origin=campus.origin, max_msg_size=0) as socket:
             await execute(socket, code)
             assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION

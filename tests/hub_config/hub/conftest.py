@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from access_control.audit.client import AuditClient
@@ -109,9 +110,10 @@ class House:
     async def open_session(self, person: str = "minji", project: str = "open-data") -> str:
         """Start a session through the hub's API, as the portal does; returns its id once it runs."""
         await self.client.ensure_user(person)
-        await self.client.start(person, project)
         async with asyncio.timeout(60):
-            while not (await self.client.state(person, project)).ready:
+            while not (state := await self.client.state(person, project)).ready:
+                if not state.pending:
+                    await self.client.start(person, project)
                 await asyncio.sleep(0.1)
         return next(s.session_id for s in self.sessions.live() if s.person == person)
 
@@ -120,21 +122,19 @@ class House:
         await asyncio.to_thread(self.wait, done, seconds)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def state() -> Iterator[Path]:
     """A short path: socket names are limited."""
     folder = Path(tempfile.mkdtemp(prefix="h"))
     folder.chmod(0o711)
     yield folder / "v"
-    import os as _o
-    if not _o.environ.get("KEEP"):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-async def house(state: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    """Everything started; `session_idle` may be given by `@pytest.mark.parametrize(..., indirect=True)`."""
-    idle = getattr(request, "param", 3600)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def installed(state: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """Everything started; a module may say SESSION_IDLE [s]."""
+    idle = getattr(request.module, "SESSION_IDLE", 3600)
     state.mkdir(mode=0o711)
     (state / "campus.toml").write_text(f"port = {free_port()}\nsession_idle = {idle}\n", "utf-8")
     settings = load({"state": state}, environ={})
@@ -175,3 +175,13 @@ async def house(state: Path, request: pytest.FixtureRequest) -> AsyncIterator[Ho
         await runner.cleanup()
         db.close()
         audit.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(installed: House) -> AsyncIterator[House]:
+    """The installation, left without sessions."""
+    yield installed
+    installed.broker.refuses = False
+    for session in installed.sessions.live():
+        await installed.client.stop(session.person, session.project)
+    await installed.until(lambda: not installed.sessions.live())
