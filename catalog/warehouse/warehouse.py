@@ -97,7 +97,7 @@ class Warehouse:
         """
         from catalog.warehouse.writer import publish
 
-        made = publish(self, dataset, variant, batches, publication, replace)
+        made = publish(self.root, self.catalog, dataset, variant, batches, publication, replace)
         return self.snapshot(dataset.name, variant, made)
 
     def path(self, file: str) -> Path:

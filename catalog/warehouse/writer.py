@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import write_file
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.schema import Schema
@@ -39,9 +38,6 @@ from catalog.warehouse.files import IMPLEMENTATION, ROOT, DurableFile, make_fold
 from catalog.warehouse.model import DataFile, Publication, Replace, WarehouseError
 from catalog.warehouse.schema import arrow_schema, period_of
 
-if TYPE_CHECKING:
-    from catalog.warehouse.warehouse import Warehouse
-
 LOG = logging.getLogger(__name__)
 ROW_GROUP = 131_072
 ROWS_PER_FILE = 16 * ROW_GROUP
@@ -62,7 +58,8 @@ ICEBERG: dict[ColumnType, IcebergType] = {
 
 
 def publish(
-    warehouse: Warehouse,
+    root: Path,
+    catalog_file: Path,
     dataset: Dataset,
     variant: str,
     batches: pa.Table | Iterable[pa.RecordBatch],
@@ -71,21 +68,21 @@ def publish(
 ) -> int:
     """Commit one snapshot and return its id; see `Warehouse.publish`."""
     rows = as_described(dataset, batches)
-    make_folder(warehouse.root)
-    make_folder(warehouse.catalog.parent)
-    with _alone(warehouse.root, dataset.name, variant), closing(_catalog(warehouse)) as catalog:
-        warehouse.catalog.chmod(0o644)
+    make_folder(root)
+    make_folder(catalog_file.parent)
+    with _alone(root, dataset.name, variant), closing(_catalog(root, catalog_file)) as catalog:
+        catalog_file.chmod(0o644)
         table = _table(catalog, dataset, variant)
         current = table.current_snapshot()
         kept_whole: tuple[DataFile, ...] = ()
         if current is not None and replace is not None:
             before = Publication.of(current.summary.additional_properties if current.summary else {})
             if before.synthetic == publication.synthetic:
-                files = metadata.read_files(warehouse.root, dataset.name, variant, current.snapshot_id)
-                kept_whole, rest = _kept(warehouse.root, files, replace, table.schema())
+                files = metadata.read_files(root, dataset.name, variant, current.snapshot_id)
+                kept_whole, rest = _kept(root, files, replace, table.schema())
                 rows = pa.concat_tables([rows, *(as_described(dataset, r) for r in rest)])
         rows = rows.sort_by([(c, "ascending") for c in dataset.sort])
-        return _commit(warehouse.root, table, dataset, variant, rows, kept_whole, publication)
+        return _commit(root, table, dataset, variant, rows, kept_whole, publication)
 
 
 def as_described(dataset: Dataset, batches: pa.Table | Iterable[pa.RecordBatch]) -> pa.Table:
@@ -141,14 +138,14 @@ def _alone(root: Path, dataset: str, variant: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _catalog(warehouse: Warehouse) -> SqlCatalog:
+def _catalog(root: Path, catalog_file: Path) -> SqlCatalog:
     return SqlCatalog(
         metadata.CATALOG,
         **{
-            "uri": f"sqlite:///{warehouse.catalog}",
+            "uri": f"sqlite:///{catalog_file}",
             "warehouse": metadata.BASE.rstrip("/"),
             "py-io-impl": IMPLEMENTATION,
-            ROOT: str(warehouse.root.absolute()),
+            ROOT: str(root.absolute()),
         },
     )
 
@@ -231,7 +228,6 @@ def _commit(
         with table.transaction() as transaction:
             update = transaction.update_snapshot(snapshot_properties=publication.properties())
             with update.overwrite() as producer:
-                producer.delete_by_predicate(AlwaysTrue())
                 for old in _current_files(table):
                     if metadata.relative(old.file_path) not in kept_paths:
                         producer.delete_data_file(old)

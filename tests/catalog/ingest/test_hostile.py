@@ -48,6 +48,7 @@ SWAPPED = GOOD[0].replace("노선명,역명", "역명,노선명")
 MIXED = text(GOOD[:9]) + GOOD[9].encode("cp949") + b"\n" + text(GOOD[10:])
 CUT_CHARACTER = text(GOOD).replace("강변".encode(), "강변".encode()[:-1], 1)
 NEITHER = text(GOOD).replace(b"20260202", b"2026\xff202", 1)
+BROKEN_CP949 = "\n".join(GOOD).encode("cp949").replace(b"20260202", b"2026\xff202", 1)
 HOSTILE: dict[str, tuple[bytes, str, int | None]] = {
     "nothing": (b"", "empty", None),
     "blanks only": (b"\n \n", "empty", None),
@@ -87,6 +88,7 @@ HOSTILE: dict[str, tuple[bytes, str, int | None]] = {
     "CP949 in the middle of UTF-8": (MIXED, "wrong-encoding", 10),
     "UTF-8 with a byte lost": (CUT_CHARACTER, "wrong-encoding", 2),
     "byte that is neither": (NEITHER, "wrong-encoding", 4),
+    "CP949 with a byte that is not": (BROKEN_CP949, "wrong-encoding", 4),
     "UTF-8 mark before CP949": (codecs.BOM_UTF8 + "\n".join(GOOD).encode("cp949"), "wrong-encoding", 1),
     "characters already lost": (changed(4, lambda x: x.replace("강변", "강\ufffd")), "damaged-text", 4),
     "NUL inside": (text(GOOD).replace(b"1004", b"10\x004"), "damaged-text", 10),
