@@ -57,7 +57,9 @@ class SessionServer(flight.FlightServerBase):
         return [(name, "JSON") for name in self._actions.names]
 
     def do_action(self, context: Any, action: Any) -> Any:
-        """One JSON action."""
+        """One JSON action; drivers that ask for another do without it when it is not implemented."""
+        if action.type not in self._actions.names:
+            raise NotImplementedError(action.type)
         with _errors():
             answer = self._actions.run(action.type, _json(action.body.to_pybytes()))
             return [json.dumps(answer, ensure_ascii=False).encode()]

@@ -77,16 +77,23 @@ class SandboxedParser:
 
     def _ask(self, **message: Any) -> dict[str, Any]:
         with self._lock:
-            control = self._control()
-            try:
-                send(control, message)
-                answer = receive(control)
-            except ControlClosed:
-                self._drop()
-                raise refusals.parser_failed() from None
+            answer = self._answer(message, again=self._running is not None)
         if "error" in answer:
             raise refusals.syntax_error(str(answer["error"]))
         return answer
+
+    def _answer(self, message: dict[str, Any], *, again: bool) -> dict[str, Any]:
+        """Ask; a parser that was already running and has died meanwhile is replaced once."""
+        control = self._control()
+        began = time.monotonic()
+        try:
+            send(control, message)
+            return receive(control)
+        except ControlClosed:
+            self._drop()
+        if again and time.monotonic() - began < PARSE_SECONDS / 2:
+            return self._answer(message, again=False)
+        raise refusals.parser_failed()
 
     def _control(self) -> socket.socket:
         if self._running is None:

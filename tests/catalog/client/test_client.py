@@ -227,7 +227,9 @@ if __name__ == "__main__":
     line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT")), done.stderr)
     snapshot = session.warehouse.snapshot("subway_ridership")
     files = [str(session.warehouse.path(f.path)) for f in snapshot.files]
-    row = duckdb.sql(f"SELECT sum(boardings), count(DISTINCT line) FROM read_parquet({files})").fetchall()[0]
+    with duckdb.connect() as plain:
+        question = f"SELECT sum(boardings), count(DISTINCT line) FROM read_parquet({files})"
+        (row,) = plain.execute(question).fetchall()
     parts, threads, processes, lines = (int(x) for x in line.split()[1:])
     assert (threads, processes, lines) == (row[0], row[0], row[1])
     until(lambda: session.guard.kinds().count("finished") == 2 * parts)

@@ -1,4 +1,4 @@
-"""The gateway with everything real but the walls and the rules: plain processes, and a guard kept in memory."""
+"""The gateway with everything real but walls and rules: plain processes, and a guard kept in memory."""
 
 from __future__ import annotations
 
@@ -227,7 +227,8 @@ def reader(answer: Any) -> Any:
 
 def run(client: Any, sql: str) -> pa.Table:
     """A statement's whole result."""
-    return reader(info(client, sql)).read_all()
+    table: pa.Table = reader(info(client, sql)).read_all()
+    return table
 
 
 def until(condition: Any, seconds: float = 10.0) -> None:

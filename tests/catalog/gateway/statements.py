@@ -1,5 +1,7 @@
 """Statements: what analysts write, and what attackers write with the reason each must be refused for."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 LEGITIMATE = """

@@ -1,0 +1,109 @@
+"""The worker programs stand alone in the session's environment and keep to the control protocol."""
+
+from __future__ import annotations
+
+import ast
+import json
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.gateway.control import ControlClosed, receive, send
+from catalog.workers import query_worker
+from tests.catalog.gateway.simulator import REPO, PlainStarter
+
+PROGRAMS = REPO / "catalog" / "workers"
+
+
+@pytest.mark.parametrize("name", ["parser.py", "query_worker.py"])
+def test_programs_import_only_what_a_sandbox_has(name: str) -> None:
+    tree = ast.parse((PROGRAMS / name).read_text("utf-8"))
+    modules = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert modules - set(sys.stdlib_module_names) <= {"duckdb", "pyarrow"}
+
+
+def test_a_parser_answers_in_order_and_leaves_with_its_broker() -> None:
+    starter = PlainStarter()
+    started, control = starter.start_parser("x")
+    assert receive(control) == {"op": "ready"}
+    for text in ("SELECT 1", "DROP TABLE x", "nonsense", "SELECT '" + "한" * 100_000 + "'"):
+        send(control, {"op": "serialise", "text": text})
+    answers = [json.loads(receive(control)["tree"]) for _ in range(4)]
+    assert [a["error"] for a in answers] == [False, True, True, False]
+    send(control, {"op": "deserialise", "tree": "{}"})
+    assert "error" in receive(control)
+    control.close()
+    assert started.process.wait(10) == 0
+
+
+def configuration(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "op": "configure", "listen": str(folder / "w.sock"), "views": [], "files": [], "threads": 1,
+        "memory": 256 << 20, "spill": "", "spill_size": 0, "batch_rows": 1000, **more,
+    }  # fmt: skip
+
+
+def test_a_worker_that_cannot_make_its_views_says_so(run_folder: Path) -> None:
+    starter = PlainStarter()
+    _, control = starter.start_worker("x", 1, [], 1)
+    view = "CREATE VIEW memory.campus.v AS SELECT * FROM read_parquet(['/nowhere.parquet'])"
+    send(control, configuration(run_folder, views=[{"name": "v", "text": view}]))
+    assert receive(control)["op"] == "broken"
+    control.close()
+    starter.close()
+
+
+def test_an_expired_ticket_is_reported(run_folder: Path) -> None:
+    starter = PlainStarter()
+    _, control = starter.start_worker("x", 1, [], 1)
+    send(control, configuration(run_folder))
+    assert receive(control)["op"] == "ready"
+    send(control, {"op": "admit", "handle": "ab" * 24, "sql": "SELECT 1", "seconds": 5, "ttl": 0.1})
+    assert receive(control) == {"op": "admitted", "handle": "ab" * 24}
+    ended = receive(control)
+    assert (ended["op"], ended["status"], ended["reason"]) == ("finished", "failed", "ticket-expired")
+    control.close()
+    starter.close()
+
+
+def test_the_engine_is_locked(tmp_path: Path) -> None:
+    engine = query_worker.open_engine(configuration(tmp_path))
+    for text in (
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+        "INSTALL httpfs",
+        "ATTACH '/tmp/x.db'",
+        f"COPY (SELECT 1) TO '{tmp_path}/x.csv'",
+    ):
+        with pytest.raises(Exception, match="(?i)disabled|locked|permission|cannot"):
+            engine.execute(text)
+
+
+def test_a_broker_that_talks_nonsense_is_dropped() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(struct.pack(">I", 3) + b"[1]")
+    with pytest.raises(ControlClosed):
+        receive(ours)
+    theirs.sendall(struct.pack(">I", 1 << 31))
+    with pytest.raises(ControlClosed):
+        receive(ours)
+    ours.close()
+    theirs.close()
+
+
+def test_a_worker_is_lean() -> None:
+    code = f"import sys; sys.path.insert(0, {str(PROGRAMS)!r}); import query_worker; print(*sys.modules)"
+    python = REPO / ".venv-session" / "bin" / "python"
+    loaded = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pandas", "geopandas", "pyarrow.parquet", "IPython"} & set(loaded)
