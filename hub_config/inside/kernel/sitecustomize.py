@@ -61,7 +61,7 @@ def _use_korean(font_manager: Any) -> None:
     import matplotlib
 
     for settings in (matplotlib.rcParams, matplotlib.rcParamsDefault):
-        settings["font.family"] = ["sans-serif"]
+        settings["font.family"] = [FAMILY, "DejaVu Sans"]  # glyphs the first lacks come from the second
         settings["font.sans-serif"] = [FAMILY, *(n for n in settings["font.sans-serif"] if n != FAMILY)]
         settings["axes.unicode_minus"] = False
 
