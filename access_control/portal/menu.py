@@ -25,7 +25,7 @@ FOR: Final = (
     ("menu-exports", "/exports", EVERYONE),
     ("menu-reviews", "/reviews", frozenset({Role.CHECKER})),
     ("menu-applications", "/applications", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
-    ("menu-grants", "/grants", frozenset({Role.CUSTODIAN, Role.ADMINISTRATOR})),
+    ("menu-grants", "/grants", frozenset({Role.CUSTODIAN, Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-people", "/people", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-audit", "/audit", frozenset({Role.AUDITOR})),
 )

@@ -10,6 +10,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -61,6 +62,7 @@ STATUS_OF: Final[tuple[tuple[type[AccessError], int], ...]] = (
     (DatabaseOutdated, 503),
     (AuditError, 503),
 )
+HOUSE: Final = f"{Path(__file__).resolve().parents[2]}/"
 WRITES: Final = frozenset({"POST"})
 
 
@@ -111,7 +113,7 @@ def answer(visit: Visit, error: Exception) -> Response:
         case Refused():
             return _error(visit, error.status, error.key)
         case AccessError():
-            status = next((code for kind, code in STATUS_OF if isinstance(error, kind)), 500)
+            status = status_of(error)
             if status < 500:
                 return visit.render("error.html", status=status, reason=problem(visit, error), incident="")
             incident = _incident(error)
@@ -125,6 +127,11 @@ def answer(visit: Visit, error: Exception) -> Response:
             return PlainTextResponse("", status_code=400)
         case _:
             return _error(visit, 500, "error-500", _incident(error))
+
+
+def status_of(error: AccessError) -> int:
+    """The status of an error people can act on."""
+    return next((code for kind, code in STATUS_OF if isinstance(error, kind)), 500)
 
 
 def problem(visit: Visit, error: AccessError) -> str:
@@ -219,7 +226,7 @@ def _error(visit: Visit, status: int, key: str, incident: str = "") -> Response:
 def _incident(error: Exception) -> str:
     """A number for the reader, the place for the log; never the message: it may hold rows or names."""
     incident = secrets.token_hex(4)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(HOUSE)]
+    where = " < ".join(f"{frame.filename.removeprefix(HOUSE)}:{frame.lineno}" for frame in reversed(frames))
     log.error("incident %s: %s at %s", incident, type(error).__name__, where)
     return incident

@@ -94,15 +94,15 @@ class Visit:
         """A part of the address's path."""
         return str(self.request.path_params[name])
 
-    def render(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """A page."""
+    def render(self, template: str, *, status: int = 200, at: str = "", **values: Any) -> Response:
+        """A page; `at` is the menu's entry it belongs to, where its own address does not tell."""
         page = environment(self.services.installation.web).get_template(template)
         notice = self.query("done")
         html = page.render(
             v=self,
             t=self.t,
             installation=self.services.installation,
-            menu=menu_of(self.person, self.request.url.path),
+            menu=menu_of(self.person, at or self.request.url.path),
             notice=f"notice-{notice}" if self.t.known(f"notice-{notice}") else "",
             status=status,
             other_language=Lang.EN if self.lang is Lang.KO else Lang.KO,

@@ -17,6 +17,8 @@ from access_control.portal.serving import get, post, problem
 from access_control.portal.visit import Visit
 from access_control.projects.model import Project
 from catalog.errors import CatalogError
+from catalog.sandbox.errors import LauncherError
+from catalog.sandbox.launcher import OutboxFile
 
 MOST_INLINE = 5  # files whose previews are on the request's own page
 
@@ -93,6 +95,7 @@ def request_page(visit: Visit, error: AccessError | None = None) -> Response:
     return visit.render(
         "export.html",
         status=400 if error else 200,
+        at="/reviews" if reviewing else "",
         error=problem(visit, error) if error else "",
         r=found,
         reviewing=reviewing,
@@ -131,12 +134,22 @@ def _new_page(
         status=400 if error else 200,
         error=said,
         project=project,
-        files=visit.services.launcher.list_outbox(person.handle, project.slug),
+        files=_outbox(visit, person, project),
         chosen=chosen or set(),
         purpose=visit.form.text("purpose")[:5000],
         file_max=FILE_MAX,
         total_max=TOTAL_MAX,
     )
+
+
+def _outbox(visit: Visit, person: Person, project: Project) -> tuple[OutboxFile, ...]:
+    """What the outbox holds; nothing before the project's first session made one."""
+    try:
+        return visit.services.launcher.list_outbox(person.handle, project.slug)
+    except LauncherError as error:
+        if error.reason == "home-missing":
+            return ()
+        raise
 
 
 def _my_project(visit: Visit, person: Person, slug: str) -> Project:

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from access_control.errors import AccessError, Conflict, Denied, Invalid, Missing
 from access_control.grants.model import MAIN
-from access_control.portal.serving import get, post, problem
+from access_control.people.model import Role
+from access_control.people.policy import must_hold
+from access_control.portal.serving import get, post, problem, status_of
 from access_control.portal.visit import Visit
 from access_control.portal.wording import end_of_day
 
@@ -61,12 +63,13 @@ def _page(visit: Visit, error: AccessError | None = None) -> Response:
     given["expires"] = given["expires"] or visit.t.day(visit.now + timedelta(days=USUAL_DAYS))
     return visit.render(
         "grants.html",
-        status=400 if error else 200,
+        status=status_of(error) if error else 200,
         error=problem(visit, error) if error else "",
         given=given,
         grants=found,
         projects=sorted({grant.project for grant in found}),
         datasets=visit.services.datasets,
+        may_change=bool(must_hold(visit.require(), Role.STAFF, Role.ADMINISTRATOR)),
     )
 
 

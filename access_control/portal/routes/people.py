@@ -10,7 +10,7 @@ from access_control.people.model import ApplicationStatus, Kind, Role
 from access_control.people.policy import must_hold
 from access_control.portal.guarding import SESSION_COOKIE, safe_next
 from access_control.portal.hub_client import HubError
-from access_control.portal.serving import get, post, problem
+from access_control.portal.serving import get, post, problem, status_of
 from access_control.portal.visit import Visit
 
 APPLY_FIELDS = ("handle", "display_name", "email", "kind", "affiliation", "purpose")
@@ -169,7 +169,7 @@ def _apply_page(visit: Visit, error: AccessError | None = None) -> Response:
     given = {name: visit.form.text(name)[:3000] for name in APPLY_FIELDS}
     return visit.render(
         "apply.html",
-        status=400 if error else 200,
+        status=status_of(error) if error else 200,
         error=problem(visit, error) if error else "",
         given=given,
         kinds=list(Kind),
@@ -180,7 +180,7 @@ def _applications_page(visit: Visit, error: AccessError | None = None, about: in
     found = visit.services.people.applications(visit.require())
     return visit.render(
         "applications.html",
-        status=400 if error else 200,
+        status=status_of(error) if error else 200,
         error=problem(visit, error) if error else "",
         about=about,
         waiting=[a for a in found if a.status is ApplicationStatus.PENDING],
@@ -192,7 +192,7 @@ def _people_page(visit: Visit, error: AccessError | None = None) -> Response:
     person = visit.require()
     return visit.render(
         "people.html",
-        status=400 if error else 200,
+        status=status_of(error) if error else 200,
         error=problem(visit, error) if error else "",
         people=visit.services.people.people(person),
         roles=list(Role),

@@ -24,7 +24,7 @@ def view(visit: Visit) -> Response:
     person, exports = visit.require(), visit.services.exports
     found = exports.get(person, visit.part("id"))
     seen = look(exports, person, found, int(visit.part("no")), visit.now)
-    return visit.render("export_file.html", r=found, look=seen)
+    return visit.render("export_file.html", at="/reviews", r=found, look=seen)
 
 
 def image(visit: Visit) -> Response:
