@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hub_config.settings import load
+
 REPO = Path(__file__).resolve().parent.parent.parent
 STARTS_WITHIN = 180.0  # s: issue's bound for a first start on two cores
 CHROMIUM = "/usr/bin/chromium"
@@ -35,13 +37,22 @@ class Campus:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.lines: list[str] = []
+        self.real = False
         self._flags = flags
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start and wait until the address is printed."""
         self._process = subprocess.Popen(
-            [str(REPO / "bin" / "campus"), "up", "--state", str(self.state), "--port", str(self.port), *self._flags],
+            [
+                str(REPO / "bin" / "campus"),
+                "up",
+                "--state",
+                str(self.state),
+                "--port",
+                str(self.port),
+                *self._flags,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,7 +86,7 @@ class Campus:
 
     def services(self) -> dict[str, int]:
         """Process ids by service name, as the product itself reports them."""
-        text = (self.state / "run" / "services").read_text("utf-8")
+        text = (load({"state": self.state}, {}).run / "services").read_text("utf-8")
         return {name: int(pid) for name, pid in (line.split() for line in text.splitlines())}
 
     def _read(self, process: subprocess.Popen[str]) -> None:
