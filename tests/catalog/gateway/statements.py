@@ -1,6 +1,6 @@
 """Statements: what analysts write, and what attackers write with the reason each must be refused for."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501, W291
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function list: every function of the engine is allowed or excluded with a reason, and the file is current."""
+"""The function list: each of the engine's functions is allowed, or excluded with a reason."""
 
 from __future__ import annotations
 

@@ -100,8 +100,10 @@ def _kinds(tree: Any) -> list[dict[str, Any]]:
 
 
 RICH = (
-    "WITH a AS (SELECT line, sum(boardings) FILTER (WHERE part > 1) AS s, max(part) OVER (ORDER BY line) AS w "
-    "FROM subway_ridership s JOIN dong_codes d ON s.line = d.gu_name WHERE part BETWEEN 1 AND 2 GROUP BY ALL) "
+    "WITH a AS (SELECT line, sum(boardings) FILTER (WHERE part > 1) AS s, "
+    "max(part) OVER (ORDER BY line) AS w "
+    "FROM subway_ridership s JOIN dong_codes d ON s.line = d.gu_name "
+    "WHERE part BETWEEN 1 AND 2 GROUP BY ALL) "
     "SELECT CASE WHEN s > 1 THEN 1 ELSE CAST('2' AS INTEGER) END, [x FOR x IN [1]], (SELECT 1) "
     "FROM a, range(3) UNION ALL SELECT 1, NULL, 2 ORDER BY 1 LIMIT 5"
 )

@@ -1,4 +1,4 @@
-"""The broker with the real launcher: parser and worker behind real walls, sockets that the session may use."""
+"""The broker with the real launcher: parser and worker behind real walls."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_the_engine_is_locked(tmp_path: Path) -> None:
         "ATTACH '/tmp/x.db'",
         f"COPY (SELECT 1) TO '{tmp_path}/x.csv'",
     ):
-        with pytest.raises(Exception, match="(?i)disabled|locked|permission|cannot"):
+        with pytest.raises(Exception, match=r"(?i)disabled|locked|permission|cannot"):
             engine.execute(text)
 
 

@@ -1,0 +1,73 @@
+"""The broker's sockets: who may open sessions, who may connect, what nonsense gets."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+import pyarrow.flight as flight
+import pytest
+
+from catalog.gateway.guard import SessionId, SessionIdentity
+from catalog.gateway.messages import encode
+from tests.catalog.gateway.simulator import Installation, run, until
+from tests.catalog.gateway.test_broker import reason
+
+
+def ask(path: Path, *requests: object) -> list[dict[str, Any]]:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        stream = connection.makefile("rwb")
+        answers = []
+        for request in requests:
+            stream.write(json.dumps(request).encode() + b"\n")
+            stream.flush()
+            answers.append(json.loads(stream.readline()))
+        return answers
+
+
+def test_the_admin_socket_opens_and_closes_sessions(gateway: Installation) -> None:
+    path = gateway.run / "gateway.sock"
+    session_id = secrets.token_hex(10)
+    wanted = {"op": "open", "session_id": session_id, "person": "minji", "project": "open-data"}
+    answers = ask(path, {"op": "ping"}, wanted, wanted, {"op": "stats"})
+    assert [a["ok"] for a in answers] == [True] * 4
+    assert answers[3]["sessions"] == 1
+    address = gateway.run / "gateway" / session_id / "broker.sock"
+    assert run(flight.connect(f"grpc+unix://{address}"), "SELECT 1 AS a").num_rows == 1
+    assert ask(path, {"op": "close", "session_id": session_id}) == [{"ok": True}]
+    assert not address.exists()
+    bad = ask(path, {"op": "open", "session_id": "../x", "person": "a", "project": "b"}, {"op": "x"}, [], 1)
+    assert [a["error"] for a in bad] == ["malformed-request"] * 4
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_only_the_worker_may_write_sockets_and_others_only_connect(gateway: Installation) -> None:
+    identity = SessionIdentity(session_id=SessionId(secrets.token_hex(10)), person="minji", project="p")
+    gateway.broker.open(identity)
+    folder = gateway.run / "gateway" / identity.session_id
+    assert (folder / "broker.sock").stat().st_mode & 0o777 == 0o666
+    assert folder.stat().st_mode & 0o022 == 0
+    run(flight.connect(f"grpc+unix://{folder}/broker.sock"), "SELECT 1")
+    assert (folder / "data" / "worker-1.sock").stat().st_mode & 0o777 == 0o777
+
+
+def test_a_worker_leaves_when_its_broker_does(gateway: Installation, client: Any) -> None:
+    run(client, "SELECT 1")
+    (pid,) = gateway.starter.pids("query_worker")
+    for session, _ in gateway.broker._open.values():
+        assert session._worker is not None
+        session._worker._control.shutdown(socket.SHUT_RDWR)
+    until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.mark.parametrize(
+    "command", [b"", b"x", b"\x0a\x03abc", encode("CommandGetCatalogs")[:-3], b"campus.partition:["]
+)
+def test_nonsense_is_refused_politely(gateway: Installation, client: Any, command: bytes) -> None:
+    with pytest.raises(flight.FlightUnauthorizedError) as refused:
+        client.get_flight_info(flight.FlightDescriptor.for_command(command))
+    assert reason(refused) == "malformed-request"
