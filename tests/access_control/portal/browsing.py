@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -18,7 +19,7 @@ class Answer:
     """One response, not followed."""
 
     status: int
-    headers: aiohttp.typedefs.LooseHeaders
+    headers: Mapping[str, str]
     body: bytes
     location: str
     cookies: dict[str, str]
@@ -30,8 +31,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """A header's value, empty when absent."""
-        assert hasattr(self.headers, "get")
-        return str(self.headers.get(name, ""))
+        return self.headers.get(name, "")
 
     @property
     def csrf(self) -> str:

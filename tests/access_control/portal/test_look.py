@@ -96,6 +96,12 @@ async def sign_in(page: Page, url: str, handle: str) -> None:
     await page.wait_for_url(f"{url}/projects")
 
 
+def listen(page: Page, said: list[str]) -> None:
+    """Note what the page complains about."""
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+
 async def violations(page: Page) -> list[object]:
     """What axe finds; asked through the debugger, since the page's own policy lets no such script in."""
     debugger = await page.context.new_cdp_session(page)
@@ -121,8 +127,7 @@ async def test_pages_are_accessible_and_fit_a_phone(
         context = await chromium.new_context(viewport={"width": 1280, "height": 900})
         page = await context.new_page()
         said: list[str] = []
-        page.on("console", lambda message, said=said: said.append(message.text))  # type: ignore[misc]
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))  # type: ignore[misc]
+        listen(page, said)
         await page.goto(f"{address}/language/{lang}")
         if handle:
             await sign_in(page, address, handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from catalog.descriptions import ExportClass, Tier
 from catalog.descriptions import Role as ColumnRole
 
 PORTAL = Path(__file__).resolve().parents[3] / "access_control" / "portal"
-BY_VALUE = {
+BY_VALUE: dict[str, Iterable[str]] = {
     "action": [action.replace(".", "-").replace("_", "-") for action in Action],
     "application-status": ApplicationStatus,
     "export-class": ExportClass,
