@@ -34,10 +34,12 @@ ABSENT_BUTTONS = (  # what the gate refuses is not offered
     "@jupyterlab/apputils-extension:announcements",
     "@jupyterlab/docmanager-extension:download",
     "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/fileeditor-extension:language-server",
     "@jupyterlab/filebrowser-extension:download",
     "@jupyterlab/filebrowser-extension:share-file",
     "@jupyterlab/lsp-extension",
     "@jupyterlab/notebook-extension:export",
+    "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/terminal-extension",
     "@voila-dashboards/jupyterlab-preview",
 )
