@@ -122,7 +122,8 @@ def test_plots_speak_korean_and_importing_nothing_costs_nothing(tmp_path: Path) 
 
 
 async def test_a_dashboard_shows_results_hides_code_and_caps_its_viewers(tmp_path: Path) -> None:
-    cell: dict[str, object] = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": []}
+    cell: dict[str, object] = {"cell_type": "code", "id": "a", "metadata": {}}
+    cell |= {"execution_count": None, "outputs": []}
     notebook = {
         "cells": [cell | {"source": "hidden_name = 6 * 7\nprint('answer', hidden_name)"}],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}},
