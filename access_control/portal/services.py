@@ -12,6 +12,7 @@ from access_control.grants.desk import GrantsDesk
 from access_control.people.desk import PeopleDesk
 from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
+from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
 from access_control.portal.starts import StartBoard
 from access_control.projects.desk import ProjectsDesk
@@ -84,6 +85,7 @@ class Services:
     facts: FactsShelf
     launcher: Launcher
     hub: HubClient
+    gate: GateClient
     starts: StartBoard
     internal_token: str
     form_key: bytes

@@ -22,6 +22,7 @@ from access_control.people.desk import PeopleDesk
 from access_control.portal.app import create_app
 from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
+from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
@@ -64,6 +65,7 @@ def services_of(settings: Settings) -> Services:
         facts=FactsShelf(Warehouse(settings.warehouse, settings.catalog_db), datasets),
         launcher=Launcher(run / "launcher.sock"),
         hub=hub,
+        gate=GateClient(run / "gate.sock"),
         starts=StartBoard(hub),
         internal_token=internal,
         form_key=hmac.new(internal.encode(), b"campus portal forms", hashlib.sha256).digest(),

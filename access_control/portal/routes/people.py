@@ -71,10 +71,11 @@ def sign_in(visit: Visit) -> Response:
     return visit.signed_in(visit.go(onward if onward != "/" else "/projects"), token)
 
 
-def sign_out(visit: Visit) -> Response:
-    """Sign out."""
-    if visit.token:
-        visit.services.people.sign_out(visit.token, visit.now)
+async def sign_out(visit: Visit) -> Response:
+    """Sign out, here and at the origin of every session."""
+    if visit.person is not None:
+        await run_in_threadpool(visit.services.people.sign_out, visit.token, visit.now)
+        await visit.services.gate.signed_out(visit.person.handle)
     response = visit.go("/", "signed-out")
     response.delete_cookie(SESSION_COOKIE, path="/")
     return response
@@ -157,6 +158,7 @@ async def suspend(visit: Visit) -> Response:
         await run_in_threadpool(services.people.suspend, person, handle, visit.form.text("reason"), visit.now)
     except (Invalid, Conflict, Denied) as error:
         return await run_in_threadpool(_people_page, visit, error)
+    await services.gate.signed_out(handle)
     try:
         for session in await run_in_threadpool(services.sessions.of, handle):
             await services.hub.stop(handle, session.project)

@@ -20,6 +20,7 @@ import uvicorn
 from access_control.portal.app import create_app
 from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
+from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
@@ -156,6 +157,7 @@ def services(
         facts=facts,
         launcher=Launcher(launched / "run" / "launcher.sock"),
         hub=client,
+        gate=GateClient(tmp_path / "gate.sock"),
         starts=StartBoard(client),
         internal_token="gate-knows-this",
         form_key=secrets.token_bytes(32),
