@@ -65,8 +65,6 @@ class Action(StrEnum):
     EXPORT_VIEWED = "export.viewed"
     EXPORT_DOWNLOADED = "export.downloaded"
     DATASET_PUBLISHED = "dataset.published"
-    DASHBOARD_OPENED = "dashboard.opened"
-    DASHBOARD_PUBLISHED = "dashboard.published"
     AUDIT_READ = "audit.read"
     AUDIT_VERIFIED = "audit.verified"
     AUDIT_STARTED = "audit.started"

@@ -58,7 +58,8 @@ class Campus:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
         self.wait_for(rf"{re.escape(self.url)}/?\s*$", STARTS_WITHIN)
 
     def stop(self) -> int:
@@ -70,6 +71,7 @@ class Campus:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            self._reader.join(10)
 
     def wait_for(self, pattern: str, seconds: float = 30.0) -> re.Match[str]:
         """The first printed line that matches."""
@@ -91,8 +93,9 @@ class Campus:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line))
+        with process.stdout:
+            for line in process.stdout:
+                self.lines.append(re.sub(r"\x1b\[[0-9;]*m", "", line))
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from access_control.audit.event import AuditEvent
+from access_control.audit.reader import AuditReader, Filter, Recorded
 from tests.stories.campus import CHROMIUM, CHROMIUM_FLAGS, REPO, Campus, running
 
 REAL = REPO.parent / "shared" / "data" / "real"
@@ -150,9 +152,16 @@ def failed(cell: dict[str, Any]) -> list[str]:
     return [f"{o['ename']}: {o['evalue']}" for o in cell["outputs"] if o["output_type"] == "error"]
 
 
-def actions(campus: Campus) -> set[str]:
-    lines = "".join(p.read_text("utf-8") for p in sorted((campus.state / "audit").rglob("*.jsonl")))
-    return set(re.findall(r'"action":"([a-z._]+)"', lines))
+def recorded(campus: Campus) -> list[AuditEvent]:
+    entries: list[Recorded] = []
+    before: str | None = None
+    reader = AuditReader(campus.state / "audit")
+    while True:
+        page = reader.page(Filter(), before=before, limit=500)
+        entries += page.entries
+        before = page.older
+        if before is None:
+            return [entry.event for entry in entries]
 
 
 def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
@@ -189,7 +198,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     citizen.goto(f"{campus.url}/projects")
     press(citizen, "분석 세션 시작")
     session = re.compile(r"http://s-\w{16}\.localhost:\d+/user/minji/open-data/lab")
-    citizen.wait_for_url(session, timeout=60_000)
+    citizen.wait_for_url(session, timeout=60_000, wait_until="commit")
     cells = run_lesson(citizen)
     assert [failed(cell) for cell in cells if failed(cell)] == []
     pictures = [o for cell in cells for o in cell["outputs"] if "image/png" in o.get("data", {})]
@@ -231,7 +240,10 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     auditor.goto(f"{campus.url}/audit")
     press(auditor, "지금 검증하기")
     expect(auditor.get_by_text("기록이 온전합니다")).to_be_visible()
-    assert set(STEPS) <= actions(campus)
+    events = recorded(campus)
+    assert set(STEPS) <= {event.action for event in events}
+    board_reads = [e for e in events if e.project == "dashboard-living-population"]
+    assert {"session.started", "query.finished"} <= {e.action for e in board_reads}
     command = [str(REPO / "bin" / "campus"), "audit", "verify", "--state", str(campus.state)]
     verified = subprocess.run(command, capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -255,5 +267,5 @@ STEPS = (
     "export.approved",
     "export.released",
     "export.downloaded",
-    "dashboard.opened",
+    "dataset.published",
 )
