@@ -1,1 +1,1 @@
-"""The environments: what is asked for (.in), what is locked (.lock), and the same versions for conda users."""
+"""The environments: what is asked for (.in), what is locked (.lock), and the same for conda users."""

@@ -41,6 +41,10 @@ class Progress:
             self._print("\n  시연용 로그인 링크 / demonstration sign-in links:")
             for role, name, link in links:
                 self._print(f"    {role:<14} {name:<8} {link}")
+        self._print(
+            "\n  표본은 합성 데이터입니다. 실제 파일 적재 / the samples are synthetic; load real files:\n"
+            "    bin/campus ingest subway_ridership CARD_SUBWAY_MONTH_202505.csv"
+        )
         self._print(f"\n  주소 / address:\n    {url}/\n\n  Ctrl-C 로 모두 멈춥니다 / stops everything")
 
     def _print(self, line: str) -> None:
