@@ -18,7 +18,7 @@ from catalog.gateway.flight import SessionServer
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
-from catalog.gateway.session import QueryLimits, SessionGateway
+from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
 from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
 
@@ -123,7 +123,7 @@ class Broker:
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for session, server in found:
-            session.close()
+            session.close(RESTARTING)
             server.shutdown()
         self._ledger.close()
 

@@ -106,6 +106,8 @@ def _errors() -> Iterator[None]:
         yield
     except refusals.QueryRefused as error:
         raise flight.FlightUnauthorizedError(f"[{error.reason}] {error}", _detail(error)) from None
+    except refusals.Restarting as error:
+        raise flight.FlightUnavailableError(f"[{error.reason}] {error}", _detail(error)) from None
     except CatalogError as error:
         raise flight.FlightServerError(f"[{error.reason}] {error}", _detail(error)) from None
     except Exception:

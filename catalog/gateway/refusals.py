@@ -17,6 +17,10 @@ class GatewayError(CatalogError):
     """The gateway or a worker could not serve an admitted statement."""
 
 
+class Restarting(GatewayError):
+    """The gateway stops and will be back; asking again is right."""
+
+
 def _shown(names: Iterable[str]) -> str:
     listed = sorted(names)
     more = f" … (+{len(listed) - LISTED})" if len(listed) > LISTED else ""
@@ -271,6 +275,15 @@ def session_closed() -> GatewayError:
         "session-closed",
         ko="이 분석 세션은 종료되었습니다. 포털에서 세션을 다시 시작하세요.",
         en="This session has ended. Start it again from the portal.",
+    )
+
+
+def restarting() -> Restarting:
+    """This gateway is being stopped; the next one knows the session."""
+    return Restarting(
+        "gateway-restarting",
+        ko="데이터 관문이 다시 시작하고 있습니다. 잠시 뒤 다시 실행하세요.",
+        en="The data gateway is restarting. Run it again in a moment.",
     )
 
 

@@ -26,6 +26,8 @@ MAX_OPEN: Final = 16  # admitted and not ended, one session
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
 ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
+SESSION_CLOSED: Final = "session-closed"
+RESTARTING: Final = "gateway-restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class SessionGateway:
         self._workers: list[WorkerProcess] = []  # the current one and those that drain
         self._key: object = None
         self._generation = 0
-        self._closed = False
+        self._closed = ""  # why, once it is
 
     # -- what the wire calls
 
@@ -160,16 +162,16 @@ class SessionGateway:
         except CatalogError:
             LOG.warning("a session's worker could not be started ahead of its first query")
 
-    def close(self) -> None:
-        """End the worker and the parser; running queries are recorded as failed."""
+    def close(self, reason: str = SESSION_CLOSED) -> None:
+        """End the worker and the parser; running queries are recorded as failed, for this reason."""
         with self._lock:
-            self._closed = True
+            self._closed = reason
             workers, self._workers, self._worker = self._workers, [], None
         for worker in workers:
             worker.stop()
         self._parser.close()
         for query in self._ledger.open_of(self.identity.session_id):
-            self._ledger.end(query.event.query_id, QueryEventKind.FAILED, reason="session-closed")
+            self._ledger.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
 
     # -- admission
 
@@ -182,7 +184,7 @@ class SessionGateway:
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
         with self._lock:
             if self._closed:
-                raise refusals.session_closed()
+                raise refusals.session_closed() if self._closed == SESSION_CLOSED else refusals.restarting()
             worker, generation = self._ready(workspace), self._generation
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
