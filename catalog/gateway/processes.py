@@ -55,6 +55,7 @@ class SandboxedParser:
         self._session_id = session_id
         self._lock = threading.Lock()
         self._running: tuple[Started, socket.socket] | None = None
+        self._closed = False
 
     def serialise(self, text: str) -> str:
         """See `sql.statement.Parser`."""
@@ -71,8 +72,9 @@ class SandboxedParser:
             self._control()
 
     def close(self) -> None:
-        """End it."""
+        """End it for good: a statement that comes later starts none that nobody would end."""
         with self._lock:
+            self._closed = True
             self._drop()
 
     def _ask(self, **message: Any) -> dict[str, Any]:
@@ -97,6 +99,8 @@ class SandboxedParser:
 
     def _control(self) -> socket.socket:
         if self._running is None:
+            if self._closed:
+                raise refusals.restarting()
             try:
                 started, control = self._starter.start_parser(self._session_id)
             except (CatalogError, OSError) as error:
@@ -157,6 +161,7 @@ class WorkerProcess:
             answer = {"op": "died"}
         if answer.get("op") != "ready":
             self.stop()
+            control.close()
             raise refusals.worker_unavailable()
         self.pid = int(answer.get("pid", 0))  # as the worker sees itself: for tests with plain processes
         control.settimeout(None)

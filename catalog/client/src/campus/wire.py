@@ -82,7 +82,8 @@ class Gateway:
         import pyarrow.flight as flight
 
         body = json.dumps(request).encode()
-        results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))))
+        once = name == "campus.export"  # asked twice it would be two requests
+        results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))), once=once)
         return json.loads(results[0].body.to_pybytes())
 
     def query(self, text: str) -> Stream:
@@ -104,8 +105,14 @@ class Gateway:
         facts = json.loads(info.app_metadata or b"{}")
         return Stream(self, location, endpoint.ticket, facts)
 
-    def _ask(self, call: Callable[[Any], T]) -> T:
-        """Call the broker; where it is away, wait for it and say so."""
+    def _ask(self, call: Callable[[Any], T], *, once: bool = False) -> T:
+        """Call the broker; where it is away or leaves in the middle, wait for the next one and say so.
+
+        Parameters
+        ----------
+        once
+            Not to be asked again once the broker may have heard it.
+        """
         import pyarrow.flight as flight
 
         address = self.address
@@ -115,10 +122,11 @@ class Gateway:
             client = self.client(address)
             try:
                 answer = interruptible(lambda client=client: call(client))  # type: ignore[misc]
-            except flight.FlightUnavailableError:
+            except (flight.FlightUnavailableError, flight.FlightCancelledError) as error:
                 self.forget(address)
                 away = True
-                if time.monotonic() > end:
+                left = isinstance(error, flight.FlightCancelledError)  # by the broker: ours never reach here
+                if time.monotonic() > end or (once and left):
                     raise no_gateway() from None
                 time.sleep(0.2)
             except flight.FlightError as error:
