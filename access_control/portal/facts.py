@@ -84,6 +84,11 @@ class FactsShelf:
         except WarehouseError:
             return None
 
+    def synthetic(self) -> frozenset[str]:
+        """Names of the datasets whose newest version is made up (합성 데이터)."""
+        found = {name: self.snapshot(name) for name in self._datasets}
+        return frozenset(name for name, snapshot in found.items() if snapshot and snapshot.synthetic)
+
     def versions(self, name: str) -> tuple[Snapshot, ...]:
         """Every version, newest first."""
         try:
