@@ -7,6 +7,7 @@ of the same thing, and the gu a dong lies in, follow from the codes themselves.
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,16 @@ from catalog.descriptions import Text
 TABLES: Final = Path(__file__).parent / "tables"
 SOURCE: Final = "# source: "
 Node = tuple[str, str]
+TITLES: Final = {
+    "KOSTAT-gu-5": Text(ko="통계청 자치구 코드 (5자리)", en="KOSTAT gu code (5 digits)"),
+    "KOSTAT-dong-7": Text(ko="통계청 행정동 코드 (7자리)", en="KOSTAT dong code (7 digits)"),
+    "KOSTAT-dong-8": Text(ko="통계청 행정동 코드 (8자리)", en="KOSTAT dong code (8 digits)"),
+    "MOIS-gu-5": Text(ko="행정안전부 자치구 코드 (5자리)", en="MOIS gu code (5 digits)"),
+    "MOIS-dong-8": Text(ko="행정안전부 행정동 코드 (8자리)", en="MOIS dong code (8 digits)"),
+    "MOIS-dong-10": Text(ko="행정안전부 행정동 코드 (10자리)", en="MOIS dong code (10 digits)"),
+    "SEOUL-CS100": Text(ko="상권분석서비스 업종 코드", en="service industry code"),
+    "SEOUL-TRDAR": Text(ko="상권 코드 (7자리)", en="commercial area code (7 digits)"),
+}
 Pairs = frozenset[tuple[str, str]]
 DONGS: Final = ("old", "2024-12", "2025-05")
 MAPPED: Final = "2024-12"  # the edition that names KOSTAT and MOIS codes side by side
@@ -94,24 +105,22 @@ def load(folder: Path = TABLES) -> CodeBook:
     zones = {
         v: [(r["code"], r["name"]) for r in areas if v in r["vintages"].split()] for v in ("2022", "2025")
     }
+    gu_kostat = [(r["kostat"], r["name"]) for r in gu]
+    gu_mois = [(r["mois"], r["name"]) for r in gu]
+    seven_digits = [(r["code"], r["name"]) for r in kostat]
+    eight_digits = [(c + "0", n) for c, n in seven_digits]
+    ten_digits = {v: [(c + "00", n) for c, n in rows] for v, rows in dongs.items()}
+    industries = [(r["code"], r["name"]) for r in industry]
     made = (
-        _system("KOSTAT-gu-5", "통계청 자치구 코드 (5자리)", "KOSTAT gu code (5 digits)", r"11\d{3}", gu_source,
-                {"2013": [(r["kostat"], r["name"]) for r in gu]}),
-        _system("KOSTAT-dong-7", "통계청 행정동 코드 (7자리)", "KOSTAT dong code (7 digits)", r"11\d{5}",
-                kostat_source, {MAPPED: [(r["code"], r["name"]) for r in kostat]}),
-        _system("KOSTAT-dong-8", "통계청 행정동 코드 (8자리)", "KOSTAT dong code (8 digits)", r"11\d{5}0",
-                kostat_source, {MAPPED: [(r["code"] + "0", r["name"]) for r in kostat]}),
-        _system("MOIS-gu-5", "행정안전부 자치구 코드 (5자리)", "MOIS gu code (5 digits)", r"11\d{3}", gu_source,
-                {"2015": [(r["mois"], r["name"]) for r in gu]}),
-        _system("MOIS-dong-8", "행정안전부 행정동 코드 (8자리)", "MOIS dong code (8 digits)", r"11\d{6}",
-                mois_source, dongs),
-        _system("MOIS-dong-10", "행정안전부 행정동 코드 (10자리)", "MOIS dong code (10 digits)", r"11\d{6}00",
-                mois_source, {v: [(c + "00", n) for c, n in rows] for v, rows in dongs.items()}),
-        _system("SEOUL-CS100", "상권분석서비스 업종 코드", "service industry code", r"CS[123]000\d{2}",
-                industry_source, {"2022": [(r["code"], r["name"]) for r in industry]}),
-        _system("SEOUL-TRDAR", "상권 코드 (7자리)", "commercial area code (7 digits)", r"[123]\d{6}",
-                areas_source, zones),
-    )  # fmt: skip
+        _system("KOSTAT-gu-5", r"11\d{3}", gu_source, {"2013": gu_kostat}),
+        _system("KOSTAT-dong-7", r"11\d{5}", kostat_source, {MAPPED: seven_digits}),
+        _system("KOSTAT-dong-8", r"11\d{5}0", kostat_source, {MAPPED: eight_digits}),
+        _system("MOIS-gu-5", r"11\d{3}", gu_source, {"2015": gu_mois}),
+        _system("MOIS-dong-8", r"11\d{6}", mois_source, dongs),
+        _system("MOIS-dong-10", r"11\d{6}00", mois_source, ten_digits),
+        _system("SEOUL-CS100", r"CS[123]000\d{2}", industry_source, {"2022": industries}),
+        _system("SEOUL-TRDAR", r"[123]\d{6}", areas_source, zones),
+    )
     steps: dict[tuple[Node, Node], Pairs] = {}
     notes: dict[tuple[Node, Node], dict[str, tuple[str, str]]] = {}
 
@@ -127,7 +136,7 @@ def load(folder: Path = TABLES) -> CodeBook:
     for vintage, rows in dongs.items():
         both(("MOIS-dong-10", vintage), ("MOIS-dong-8", vintage), [(c + "00", c) for c, _ in rows])
         steps[("MOIS-dong-8", vintage), ("MOIS-gu-5", "2015")] = frozenset((c, c[:5]) for c, _ in rows)
-    for earlier, later in zip(DONGS, DONGS[1:], strict=False):
+    for earlier, later in itertools.pairwise(DONGS):
         one, other = ("MOIS-dong-8", earlier), ("MOIS-dong-8", later)
         told = [r for r in changes if (r["from_vintage"], r["to_vintage"]) == (earlier, later)]
         changed = {r["from"] for r in told}
@@ -144,11 +153,14 @@ def load(folder: Path = TABLES) -> CodeBook:
 
 
 def _system(
-    name: str, ko: str, en: str, pattern: str, source: str, vintages: Mapping[str, list[tuple[str, str]]]
+    name: str,
+    pattern: str,
+    source: str,
+    vintages: Mapping[str, list[tuple[str, str]]],
 ) -> CodeSystem:
     return CodeSystem(
         name=name,
-        title=Text(ko=ko, en=en),
+        title=TITLES[name],
         pattern=pattern,
         source=source,
         vintages=tuple(

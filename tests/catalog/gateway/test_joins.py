@@ -34,7 +34,7 @@ REFUSED = [
     "SELECT * FROM kostat k SEMI JOIN mois m ON k.dong = m.dong",
     "WITH k AS (SELECT gu AS g FROM kostat) SELECT * FROM k JOIN mois m ON k.g = m.gu",
     "WITH k(code) AS (SELECT gu FROM kostat) SELECT * FROM k JOIN mois m ON code = m.gu",
-    "SELECT * FROM (SELECT * FROM kostat) k JOIN (SELECT gu, sum(sales) s FROM mois GROUP BY gu) m USING (gu)",
+    "SELECT * FROM (SELECT * FROM kostat) JOIN (SELECT gu, sum(sales) FROM mois GROUP BY gu) USING (gu)",
     "SELECT * FROM (SELECT gu FROM mois UNION ALL SELECT gu FROM shops) m JOIN kostat k ON k.gu = m.gu",
     "SELECT * FROM mois WHERE gu IN (SELECT gu FROM kostat)",
     "SELECT * FROM mois m WHERE EXISTS (SELECT 1 FROM kostat k WHERE k.gu = m.gu)",
