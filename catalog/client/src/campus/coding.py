@@ -1,4 +1,4 @@
-"""Code systems, crosswalks that list what they lose, and checks of a column's codes. Holds no table itself."""
+"""Code systems, crosswalks that list what they lose, and checks of a column's codes. Holds no table."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class Check:
         self.malformed = {v: n for v, n in found.items() if not well.fullmatch(v)}
         good = {v: n for v, n in found.items() if v not in self.malformed}
         self.unknown = {v: n for v, n in good.items() if v not in editions[self.vintage]}
-        self.best = max(reversed(editions), key=lambda e: sum(v in editions[e] for v in good))
+        self.best: str = max(reversed(list(editions)), key=lambda e: sum(v in editions[e] for v in good))
         self.numeric = any(isinstance(v, (int, float)) for v in values if not _absent(v))
         self.clashes: dict[str, list[str]] = {
             other: sorted(set(shared) & set(good)) for other, shared in said["clashes"].items()
@@ -241,7 +241,8 @@ class Check:
         return self.ok
 
     def __repr__(self) -> str:
-        head = f"{self.system} ({self.vintage}), {self.rows:,}: {'맞음 · ok' if self.ok else '확인 필요 · check'}"
+        label = "맞음 · ok" if self.ok else "확인 필요 · check"
+        head = f"{self.system} ({self.vintage}), {self.rows:,}: {label}"
         return "\n".join([head, *(f"  {line}" for line in self.advice)])
 
     def _repr_html_(self) -> str:
