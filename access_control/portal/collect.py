@@ -1,4 +1,4 @@
-"""Reads first rows and one figure of a version, prints them as JSON and ends. Knows no page and no person.
+"""Reads first rows, one figure and coverage of a version, prints them as JSON and ends. Knows no page.
 
 `python -m access_control.portal.collect` with the question on standard input; see `facts.collect_aside`.
 """
@@ -13,12 +13,14 @@ from typing import Any
 
 import duckdb
 
+from access_control.portal import coverage
 from catalog.descriptions import Column, Dataset, Role, load_all
 from catalog.warehouse import Snapshot, Warehouse, duckdb_relation_sql
 
 FIRST_ROWS = 8
 MOST_POINTS = 400
 MOST_BARS = 12
+MOST_VERSIONS = 8  # whose periods are counted
 WIDTH = 640  # of a map, in its own units
 LONGEST_CELL = 60  # characters
 
@@ -32,12 +34,35 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rows": [{name: _cell(value) for name, value in row.items()} for row in rows],
         "figure": figure(dataset, snapshot, warehouse) if rows else None,
+        **_coverage(dataset, snapshot, warehouse),
     }
+
+
+def _coverage(dataset: Dataset, snapshot: Snapshot, warehouse: Warehouse) -> dict[str, Any]:
+    """Rows by period and by gu of this version, and by period of the versions before it."""
+    unit = dataset.period.unit if dataset.period else None
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1; SET memory_limit = '512MB'")
+        counted = {
+            str(version.snapshot_id): coverage.periods(connection, _relation(version, warehouse), dataset)
+            for version in warehouse.versions(dataset.name)[:MOST_VERSIONS]
+            if dataset.period is not None and dataset.period.column in {f.name for f in version.fields}
+        }
+        here = counted.get(str(snapshot.snapshot_id), {})
+        return {
+            "periods": coverage.charted(here, unit),
+            "areas": list(coverage.areas(connection, _relation(snapshot, warehouse), dataset).items()),
+            "versions": counted,
+        }
+
+
+def _relation(snapshot: Snapshot, warehouse: Warehouse) -> str:
+    return duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])
 
 
 def figure(dataset: Dataset, snapshot: Snapshot, warehouse: Warehouse) -> dict[str, Any] | None:
     """A map where there is geometry, else a line over hours or days, else the largest groups."""
-    source = duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])
+    source = _relation(snapshot, warehouse)
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET memory_limit = '512MB'")
         if dataset.geometry is not None:

@@ -11,12 +11,13 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from catalog.descriptions import Dataset
+from catalog.search import Index
 from catalog.warehouse import Snapshot, Warehouse, WarehouseError
 
 log = logging.getLogger(__name__)
@@ -53,17 +54,28 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """First rows as text, and the figure if the data make one."""
+    """First rows as text, the figure if the data make one, and what is covered.
+
+    Parameters
+    ----------
+    periods, areas
+        (name, rows) in order; empty where the dataset has none.
+    versions
+        Snapshot id → period → rows, of the newest versions.
+    """
 
     rows: tuple[Mapping[str, str], ...]
     figure: Figure | None
+    periods: tuple[tuple[str, int], ...] = ()
+    areas: tuple[tuple[str, int], ...] = ()
+    versions: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 EMPTY = Sample(rows=(), figure=None)
 
 
 class FactsShelf:
-    """Facts by dataset, read again when a new version is published."""
+    """Facts by dataset, read again when a new version is published; `index` finds datasets by words."""
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class FactsShelf:
     ) -> None:
         self._warehouse = warehouse
         self._datasets = datasets
+        self.index = Index(datasets)
         self._collect = collect or collect_aside
         self._samples: dict[str, tuple[int, Sample]] = {}
         self._locks = {name: Lock() for name in datasets}
@@ -83,6 +96,11 @@ class FactsShelf:
             return self._warehouse.snapshot(name)
         except WarehouseError:
             return None
+
+    def synthetic(self) -> frozenset[str]:
+        """Names of the datasets whose newest version is made up (합성 데이터)."""
+        found = {name: self.snapshot(name) for name in self._datasets}
+        return frozenset(name for name, snapshot in found.items() if snapshot and snapshot.synthetic)
 
     def versions(self, name: str) -> tuple[Snapshot, ...]:
         """Every version, newest first."""
@@ -136,4 +154,10 @@ def read_sample(said: Mapping[str, Any]) -> Sample:
             points=tuple((str(label), float(value)) for label, value in drawn["points"]),
             paths=tuple(drawn["paths"]),
         )
-    return Sample(rows=tuple(said["rows"]), figure=figure)
+    return Sample(
+        rows=tuple(said["rows"]),
+        figure=figure,
+        periods=tuple((str(name), int(rows)) for name, rows in said["periods"]),
+        areas=tuple((str(name), int(rows)) for name, rows in said["areas"]),
+        versions={int(version): dict(counted) for version, counted in said["versions"].items()},
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from access_control.portal.facts import Figure
 
 WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 36
+LOW = 200  # height of a chart of columns
 BAR, BAR_GAP, BAR_LABEL = 20, 8, 168
 
 
@@ -86,10 +88,15 @@ def line(figure: Figure) -> Line | None:
 
 
 def bars(figure: Figure) -> Bars | None:
+    """Bars of a figure's points."""
+    return bars_of(figure.points)
+
+
+def bars_of(points: Sequence[tuple[str, float]]) -> Bars | None:
     """Bars from zero."""
-    if not figure.points:
+    if not points:
         return None
-    longest = max(value for _, value in figure.points) or 1.0
+    longest = max(value for _, value in points) or 1.0
     room = WIDTH - BAR_LABEL - 72
     made = tuple(
         Bar(
@@ -99,9 +106,55 @@ def bars(figure: Figure) -> Bars | None:
             i * (BAR + BAR_GAP) + BAR / 2,
             max(0.0, room * value / longest),
         )
-        for i, (label, value) in enumerate(figure.points)
+        for i, (label, value) in enumerate(points)
     )
     return Bars(made, len(made) * (BAR + BAR_GAP))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One upright bar."""
+
+    left: float
+    top: float
+    height: float
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Upright bars from zero in the order given, evenly wide; a hole is a place without a bar."""
+
+    columns: tuple[Column, ...]
+    wide: float
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = LOW
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    bottom: int = LOW - BOTTOM
+
+
+def columns(points: Sequence[tuple[str, float]]) -> Columns | None:
+    """Upright bars; none for fewer than two points."""
+    if len(points) < 2 or not any(value for _, value in points):
+        return None
+    highest = max(value for _, value in points)
+    step = nice_step(highest / 3)
+    high = math.ceil(highest / step) * step
+    place, tall = (WIDTH - LEFT - RIGHT) / len(points), LOW - TOP - BOTTOM
+    made = tuple(
+        Column(LEFT + i * place, TOP + tall * (1 - value / high), tall * value / high, label, value)
+        for i, (label, value) in enumerate(points)
+    )
+    every = max(1, math.ceil(len(points) / (7 if len(points[0][0]) < 8 else 5)))
+    across = tuple(Tick(c.left + place / 2, c.label) for c in made[::every])
+    up = tuple(
+        Tick(TOP + tall * (1 - i * step / high), short(i * step)) for i in range(round(high / step) + 1)
+    )
+    return Columns(made, max(1.0, place * 0.8), across, up)
 
 
 def nice_step(rough: float) -> float:

@@ -90,6 +90,10 @@ class Visit:
         """A value of the address's query; empty when absent."""
         return self.request.query_params.get(name, "")
 
+    def queries(self, name: str) -> tuple[str, ...]:
+        """Every value of that name in the address's query, blank ones left out."""
+        return tuple(value for value in self.request.query_params.getlist(name) if value)
+
     def part(self, name: str) -> str:
         """A part of the address's path."""
         return str(self.request.path_params[name])

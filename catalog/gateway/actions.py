@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from catalog.descriptions import Column, Dataset, Text
-from catalog.gateway import refusals
+from catalog.gateway import codes, refusals
 from catalog.gateway.guard import Guard
 from catalog.gateway.session import SessionGateway
 from catalog.gateway.workspace import Table
@@ -24,6 +24,9 @@ class Actions:
             "campus.datasets": self._datasets,
             "campus.describe": self._describe,
             "campus.partitions": self._partitions,
+            "campus.codes": codes.systems,
+            "campus.codes.system": codes.codes,
+            "campus.codes.crosswalk": codes.crosswalks,
             "campus.outbox": self._outbox,
             "campus.export": self._export,
             "campus.cancel": self._cancel,

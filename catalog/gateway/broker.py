@@ -65,6 +65,7 @@ class Broker:
         self._geometry = {
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
+        self._codes = {name: {c.name: c.code_system for c in d.columns} for name, d in descriptions.items()}
         self._lock = threading.Lock()
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
         self._admin: AdminSocket | None = None
@@ -98,6 +99,7 @@ class Broker:
                 places=self._places,
                 limits=self._limits,
                 geometry=self._geometry,
+                codes=self._codes,
             )
             actions = Actions(session, self._guard, self._descriptions)
             server = SessionServer(f"grpc+unix://{address}", session, actions)

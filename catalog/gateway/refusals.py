@@ -322,3 +322,20 @@ def malformed(what: str) -> QueryRefused:
         ko=f"요청을 이해할 수 없습니다: {short(what)}. campus 패키지나 표준 Flight SQL 드라이버를 쓰세요.",
         en=f"The request is not understood: {short(what)}. Use the campus package or a Flight SQL driver.",
     )
+
+
+def mixed_code_systems(one: tuple[str, str], other: tuple[str, str]) -> QueryRefused:
+    """An equality of (column, code system) pairs that mean different things."""
+    (a, first), (b, second) = one, other
+    gu = {first, second} == {"KOSTAT-gu-5", "MOIS-gu-5"}
+    ko = "같은 숫자가 서로 다른 구를 뜻하는 코드가 다섯 개(11110, 11140, 11170, 11200, 11230) 있습니다. "
+    en = "Five codes (11110, 11140, 11170, 11200, 11230) name different gu in the two systems. "
+    return QueryRefused(
+        "mixed-code-systems",
+        ko=f"코드 체계가 다른 두 열은 이을 수 없습니다: {short(a)} ({short(first)}), {short(b)} "
+        f"({short(second)}). {ko if gu else ''}dong_codes 데이터셋을 거쳐 잇거나, 노트북에서 "
+        f"campus.codes.crosswalk('{short(first)}', '{short(second)}') 로 바꾼 뒤 이으세요.",
+        en=f"Columns of different code systems cannot be joined: {short(a)} ({short(first)}) and "
+        f"{short(b)} ({short(second)}). {en if gu else ''}Join through the dataset dong_codes, or convert "
+        f"in the notebook with campus.codes.crosswalk('{short(first)}', '{short(second)}') first.",
+    )

@@ -19,7 +19,16 @@ from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerPro
 from catalog.gateway.queries import Ledger
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
-from catalog.gateway.workspace import Places, Table, Versions, Workspace, facts, resolve, views
+from catalog.gateway.workspace import (
+    Places,
+    Table,
+    Versions,
+    Workspace,
+    code_systems,
+    facts,
+    resolve,
+    views,
+)
 
 LOG = logging.getLogger(__name__)
 MAX_OPEN: Final = 16  # admitted and not ended, one session
@@ -58,6 +67,8 @@ class SessionGateway:
     ----------
     geometry
         Dataset → (geometry column, CRS).
+    codes
+        Dataset → column → code system.
     """
 
     def __init__(
@@ -71,10 +82,12 @@ class SessionGateway:
         places: Places,
         limits: QueryLimits,
         geometry: Mapping[str, tuple[str, str]],
+        codes: Mapping[str, Mapping[str, str]],
     ) -> None:
         self.identity = identity
         self._guard, self._versions, self._starter, self._ledger = guard, versions, starter, ledger
         self._places, self._limits, self._geometry = places, limits, geometry
+        self._codes = codes
         self._functions = functions.load()
         self._parser = SandboxedParser(starter, identity.session_id)
         self._lock = threading.Lock()  # of the worker and its key
@@ -100,7 +113,13 @@ class SessionGateway:
         try:
             self._demand_room()
             try:
-                statement = prepare(text, tuple(workspace.tables), self._functions, self._parser)
+                statement = prepare(
+                    text,
+                    tuple(workspace.tables),
+                    self._functions,
+                    self._parser,
+                    code_systems(workspace, self._codes),
+                )
             except refusals.QueryRefused as refused:
                 if refused.reason == "table-not-granted":
                     for name in workspace.expired:

@@ -168,6 +168,16 @@ def views(workspace: Workspace, places: Places) -> list[dict[str, str]]:
     return made
 
 
+def code_systems(workspace: Workspace, codes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Table → every column → its code system, empty where it has none."""
+    return {
+        table.name: {
+            f.name: codes.get(table.grant.dataset, {}).get(f.name, "") for f in table.snapshot.fields
+        }
+        for table in workspace.tables.values()
+    }
+
+
 def facts(tables: Sequence[Table], geometry: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """What a reader should know of a result: labels and geometry columns ({name: crs})."""
     return {

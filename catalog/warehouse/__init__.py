@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.warehouse.difference import Difference, difference
 from catalog.warehouse.model import (
     MAIN,
     DataFile,
@@ -18,6 +19,7 @@ from catalog.warehouse.warehouse import Warehouse
 __all__ = [
     "MAIN",
     "DataFile",
+    "Difference",
     "Field",
     "Publication",
     "Replace",
@@ -25,5 +27,6 @@ __all__ = [
     "SourceFile",
     "Warehouse",
     "WarehouseError",
+    "difference",
     "duckdb_relation_sql",
 ]

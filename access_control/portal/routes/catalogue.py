@@ -1,35 +1,65 @@
-"""The public catalogue: the list with its filters, and a page a dataset."""
+"""The public catalogue: the list with its search and facets, and a page a dataset."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from access_control.errors import Missing
+from access_control.people.model import Role
+from access_control.people.policy import must_hold
 from access_control.portal import figures
-from access_control.portal.facts import Figure
+from access_control.portal.examples import examples, readme_of
+from access_control.portal.facts import EMPTY, REPO, Figure
 from access_control.portal.serving import get
 from access_control.portal.visit import Visit
-from catalog.descriptions import Dataset, Tier
+from catalog.codes import load as load_codes
+from catalog.descriptions import Dataset
+from catalog.search import FACETS, Option
+from catalog.warehouse import Difference, Snapshot, difference
+
+DATASETS: Final = REPO / "datasets"
+MOST_CHOSEN: Final = 40  # values of one facet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One box to tick; `count` datasets would be left."""
+
+    value: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """One group of boxes."""
+
+    name: str
+    choices: tuple[Choice, ...]
+    open: bool
 
 
 def datasets(visit: Visit) -> Response:
-    """Every dataset that fits the search."""
-    words, tier, custodian = visit.query("q").strip()[:100], visit.query("tier"), visit.query("custodian")
-    known = visit.services.datasets.values()
-    found = [
-        d
-        for d in known
-        if _matches(d, words) and tier in {"", d.tier} and custodian in {"", d.custodian.ko, d.custodian.en}
-    ]
+    """Every dataset that fits the words and the facets, the best first."""
+    words = visit.query("q").strip()[:100]
+    chosen = {facet.name: visit.queries(facet.name)[:MOST_CHOSEN] for facet in FACETS}
+    facts = visit.services.facts
+    results = facts.index.search(words, chosen, visit.now.year, like=visit.lang)
     return visit.render(
         "datasets.html",
-        found=[(d, visit.services.facts.snapshot(d.name)) for d in found],
+        found=[(hit, facts.snapshot(hit.dataset.name)) for hit in results.hits],
         total=len(visit.services.datasets),
         words=words,
-        tier=tier,
-        custodian=custodian,
-        tiers=list(Tier),
-        custodians=sorted({visit.t.pick(d.custodian) for d in known}),
+        partial=results.partial,
+        facets=[_facet(visit, facet.name, results.options[facet.name]) for facet in FACETS],
+        narrowed=any(chosen.values()),
+        without=_without(visit),
     )
 
 
@@ -41,28 +71,83 @@ def dataset(visit: Visit) -> Response:
         raise Missing("dataset-unknown", dataset=name[:64])
     facts = visit.services.facts
     snapshot = facts.snapshot(name)
-    sample = facts.sample(snapshot) if snapshot else None
-    figure = sample.figure if sample else None
+    sample = facts.sample(snapshot) if snapshot else EMPTY
+    figure = sample.figure
     return visit.render(
         "dataset.html",
         d=found,
         snapshot=snapshot,
-        versions=facts.versions(name),
-        rows=sample.rows if sample else (),
+        versions=_versions(facts.versions(name), sample.versions),
+        rows=sample.rows,
         figure=figure,
         drawing=_drawing(figure),
-        query=_example(found, figure),
+        examples=examples(found, readme_of(DATASETS, name), figure, visit.services.datasets),
+        periods=sample.periods,
+        period_chart=figures.columns(sample.periods),
+        areas=sample.areas,
+        area_chart=figures.bars_of(sample.areas),
         measured=_title(visit, found, figure.measure) if figure else "",
         grouped=_title(visit, found, figure.column) if figure else "",
+        apply_at=_apply_at(visit),
+        systems=load_codes().systems,
     )
 
 
-def _matches(d: Dataset, words: str) -> bool:
-    text = " ".join(
-        [d.name, d.title.ko, d.title.en, d.description.ko, d.description.en, *d.keywords]
-        + [part for c in d.columns for part in (c.name, c.title.ko, c.title.en)]
-    ).casefold()
-    return all(word in text for word in words.casefold().split())
+def _apply_at(visit: Visit) -> str:
+    """Where access is asked for: by registering, then at one's projects; who decides goes to grants."""
+    if visit.person is None:
+        return "/apply"
+    return "/grants" if must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR) else "/projects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version and how it differs from the one before it; None for the first."""
+
+    snapshot: Snapshot
+    difference: Difference | None
+
+
+def _versions(
+    newest_first: tuple[Snapshot, ...], periods: Mapping[int, Mapping[str, int]]
+) -> tuple[Version, ...]:
+    before: tuple[Snapshot | None, ...] = (*newest_first[1:], None)
+    return tuple(
+        Version(
+            snapshot=now,
+            difference=difference(then, now, periods.get(then.snapshot_id), periods.get(now.snapshot_id))
+            if then
+            else None,
+        )
+        for now, then in zip(newest_first, before, strict=False)
+    )
+
+
+def _facet(visit: Visit, name: str, options: tuple[Option, ...]) -> Facet:
+    choices = tuple(
+        Choice(value=o.value, label=_label(visit, name, o.value), count=o.count, chosen=o.chosen)
+        for o in options
+        if o.count or o.chosen
+    )
+    return Facet(name=name, choices=choices, open=any(o.chosen for o in options))
+
+
+def _label(visit: Visit, facet: str, value: str) -> str:
+    if facet == "custodian":
+        both = (d.custodian for d in visit.services.datasets.values() if d.custodian.ko == value)
+        return next((visit.t.pick(text) for text in both), value)
+    key = f"{facet}-{value}"
+    return visit.t(key) if visit.t.known(key) else value
+
+
+def _without(visit: Visit) -> Callable[..., str]:
+    """The address of this search without one choice of a facet."""
+
+    def without(facet: str, value: str) -> str:
+        kept = [pair for pair in visit.request.query_params.multi_items() if pair != (facet, value)]
+        return "/datasets" + (f"?{urlencode(kept)}" if kept else "")
+
+    return without
 
 
 def _drawing(figure: Figure | None) -> figures.Line | figures.Bars | None:
@@ -73,18 +158,6 @@ def _drawing(figure: Figure | None) -> figures.Line | figures.Bars | None:
 
 def _title(visit: Visit, d: Dataset, column: str) -> str:
     return next((visit.t.pick(c.title) for c in d.columns if c.name == column), column)
-
-
-def _example(d: Dataset, figure: Figure | None) -> str:
-    """A query that runs as it stands, and asks what the figure shows."""
-    if figure is None or figure.kind == "map":
-        columns = ",\n       ".join(c.name for c in d.columns[:4])
-        return f"SELECT {columns}\nFROM {d.name}\nLIMIT 100"
-    value = {"mean": f"avg({figure.measure})", "sum": f"sum({figure.measure})"}.get(figure.how, "count(*)")
-    order = f"{figure.column}" if figure.kind == "line" else "value DESC"
-    return (
-        f"SELECT {figure.column}, {value} AS value\nFROM {d.name}\nGROUP BY {figure.column}\nORDER BY {order}"
-    )
 
 
 ROUTES = [get("/datasets", datasets), get("/datasets/{name}", dataset)]

@@ -12,7 +12,12 @@ from access_control.portal.visit import Visit
 def gallery(visit: Visit) -> Response:
     """Every published dashboard."""
     found = published(visit.services.installation.dashboards)
-    return visit.render("dashboards.html", dashboards=found, datasets=visit.services.datasets)
+    return visit.render(
+        "dashboards.html",
+        dashboards=found,
+        datasets=visit.services.datasets,
+        synthetic=visit.services.facts.synthetic(),
+    )
 
 
 ROUTES = [get("/dashboards", gallery)]

@@ -21,6 +21,7 @@ def front(visit: Visit) -> Response:
         "front.html",
         datasets=list(services.datasets.values()),
         dashboards=published(services.installation.dashboards),
+        synthetic=services.facts.synthetic(),
     )
 
 

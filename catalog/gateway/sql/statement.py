@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
+from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.tree import authorise
 
 MAX_BYTES: Final = 1 << 20  # one statement [bytes]
+NO_CODES: Final[Systems] = MappingProxyType({})
 _WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
 _PLACES = frozenset({"query_location", "query_location_length"})
 
@@ -37,8 +40,15 @@ class Statement:
     tables: frozenset[str]
 
 
-def prepare(text: str, granted: Collection[str], functions: Functions, parser: Parser) -> Statement:
+def prepare(
+    text: str, granted: Collection[str], functions: Functions, parser: Parser, systems: Systems = NO_CODES
+) -> Statement:
     """Parse, authorise, rewrite, and prove that the rewritten text means the tree that was checked.
+
+    Parameters
+    ----------
+    systems
+        Granted table → column → code system; joins of different systems are refused.
 
     Raises
     ------
@@ -54,6 +64,7 @@ def prepare(text: str, granted: Collection[str], functions: Functions, parser: P
         parsed = json.loads(parser.serialise(text))
         statements = _statements(parsed, text)
         found = authorise(statements[0], granted, functions)
+        check_joins(statements[0], systems)
         canonical, again = parser.deserialise(json.dumps(parsed))
         if plain(json.loads(again)) != plain(parsed):
             raise refusals.canonical_mismatch()

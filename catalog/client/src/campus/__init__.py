@@ -4,14 +4,16 @@
 >>> campus.datasets()                               # what may be read
 >>> campus.describe("subway_ridership")             # what its columns mean
 >>> campus.sql("SELECT line, sum(boardings) FROM subway_ridership GROUP BY line").df()
+>>> campus.codes.crosswalk("KOSTAT-dong-7", "MOIS-dong-8")   # and what is lost on the way
 >>> campus.export("result.csv", purpose="강의 과제")
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from campus.coding import Codes
 from campus.errors import (
     CampusError,
     ExportRefused,
@@ -36,6 +38,7 @@ __all__ = [
     "QueryFailed",
     "QueryRefused",
     "UsageError",
+    "codes",
     "dask",
     "datasets",
     "describe",
@@ -46,6 +49,8 @@ __all__ = [
 ]
 
 _gateway = Gateway()
+codes: Final = Codes(lambda name, **request: _gateway.action(name, **request))
+"""Code systems, crosswalks between them, and checks of a column's codes."""
 
 
 def datasets() -> Datasets:
