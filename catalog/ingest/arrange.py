@@ -55,7 +55,7 @@ def arrange(plan: Plan, block: Sequence[Sequence[str]], geometry: str) -> dict[s
 
 def _long(plan: Plan, texts: list[Any], records: int) -> dict[str, Any]:
     unpivot = plan.layout.unpivot
-    if unpivot is None:
+    if unpivot is None or unpivot.drop:
         return {}
     columns: dict[str, Any] = {}
     for number, key in enumerate(unpivot.keys):
@@ -76,14 +76,20 @@ def _cell(values: Any, field: SourceField) -> Any:
             shape = f"'{field.pattern}'"
             bad = BadValue(index, values[index].as_py(), f"{shape} 모양", f"of the form {shape}")
             raise BadCell(index, field.header, bad)
-    for given, meant in field.values:
-        values = pc.if_else(pc.equal(values, given), pa.scalar(meant, pa.string()), values)
+    values = _meant(values, field.values)
     if not field.missing:
         return _converted(values, field.read, field.header, None)
     blank = pc.is_in(values, value_set=pa.array(field.missing, pa.string())).to_numpy(zero_copy_only=False)
     kept = np.flatnonzero(~blank)
     made = _converted(values.take(pa.array(kept)), field.read, field.header, kept)
     return made.take(pa.array(np.cumsum(~blank) - 1, pa.int64(), mask=blank))
+
+
+def _meant(values: Any, meanings: tuple[tuple[str, str], ...]) -> Any:
+    given = values
+    for text, meant in meanings:
+        values = pc.if_else(pc.equal(given, text), pa.scalar(meant, pa.string()), values)
+    return values
 
 
 def _converted(values: Any, read: Reader, header: str, places: Any) -> Any:
@@ -104,7 +110,7 @@ def _made(parts: list[Any], made: Made) -> Any:
             bad = BadValue(index, joined[index].as_py(), f"{shape} 모양", f"of the form {shape}")
             raise BadCell(index, header, bad)
         joined = found
-    return _converted(joined, made.read, header, None)
+    return _converted(_meant(joined, made.values), made.read, header, None)
 
 
 def _points(x: Any, y: Any, point: Point, geometry: str) -> dict[str, Any]:

@@ -104,6 +104,7 @@ class Made:
     headers: tuple[str, ...]
     read: Reader
     pattern: str
+    values: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +138,15 @@ class Unpivot:
         Header after which the wide columns begin; empty for the end of the row.
     some
         Whether a file may carry only some of the labels, in the same order.
+    drop
+        Whether the columns must be there but are not taken.
     """
 
     keys: tuple[Key, ...]
     cells: tuple[SourceField, ...]
     after: str
     some: bool
+    drop: bool
 
     def expanded(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
         """(key texts, cell headers) of every combination, the last key turning fastest."""

@@ -24,6 +24,8 @@ class Plan:
         Key texts of every long row that a record becomes; one empty entry where nothing is wide.
     cells
         (position, field) of every long row's values, in the order of `labels`.
+    width
+        Values that each record must hold.
     """
 
     layout: Layout
@@ -32,12 +34,7 @@ class Plan:
     point: tuple[int, int] | None
     labels: tuple[tuple[str, ...], ...]
     cells: tuple[tuple[tuple[int, SourceField], ...], ...]
-
-    @property
-    def width(self) -> int:
-        """Values that each record must hold."""
-        wide = sum(len(c) for c in self.cells)
-        return len(self.layout.fields) + wide + self.layout.trailing_empty
+    width: int
 
 
 def lay(layout: Layout, header: Sequence[str]) -> Plan | None:
@@ -79,6 +76,8 @@ def lay(layout: Layout, header: Sequence[str]) -> Plan | None:
             for i, cell in enumerate(unpivot.cells if unpivot is not None else ())
         ]
         cells.append(tuple(taken))
+    if unpivot is not None and unpivot.drop:
+        labels, cells = [()], []
     point = (at[layout.point.x], at[layout.point.y]) if layout.point is not None else None
     return Plan(
         layout=layout,
@@ -87,4 +86,5 @@ def lay(layout: Layout, header: Sequence[str]) -> Plan | None:
         point=point,
         labels=tuple(labels),
         cells=tuple(cells),
+        width=width + layout.trailing_empty,
     )

@@ -44,6 +44,7 @@ def read_made(entry: Entry) -> Made:
         headers=entry.texts("from"),
         read=entry.one_of("read", Reader),
         pattern=_pattern(entry),
+        values=read_pairs(entry.entry("values")) if entry.has("values") else (),
     )
     if made.pattern and "(?P<value>" not in made.pattern:
         raise entry.error("pattern", ko="(?P<value>…)이 있어야 합니다", en="needs a group (?P<value>…)")
@@ -77,6 +78,7 @@ def read_unpivot(entry: Entry) -> Unpivot:
         cells=tuple(read_field(e) for e in entry.entries("cells")),
         after=entry.text("after", ""),
         some=entry.flag("some", False),
+        drop=entry.flag("drop", False),
     )
     entry.done()
     headers = [h for _, cells in unpivot.expanded() for h in cells]
@@ -105,7 +107,7 @@ def filled_columns(layout: Layout) -> Iterator[str]:
     yield from (column for column, _ in layout.constants)
     if layout.point is not None:
         yield from (layout.point.longitude, layout.point.latitude)
-    if layout.unpivot is not None:
+    if layout.unpivot is not None and not layout.unpivot.drop:
         yield from (k.column for k in layout.unpivot.keys)
         yield from (c.column for c in layout.unpivot.cells)
 

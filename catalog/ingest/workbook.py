@@ -1,4 +1,4 @@
-"""Spreadsheets with one or two header rows, on one sheet or many; every cell as the text it shows. Knows no dataset."""
+"""Spreadsheets, one sheet or many; every cell as the text it shows. Knows no dataset."""
 
 from __future__ import annotations
 
