@@ -23,7 +23,8 @@ def made_up(dataset: Dataset, datasets: Path) -> pa.Table:
     Each line of that table makes one column or several, from what earlier lines made:
     `axis` (crossed with the axes before it), `text` (a format, `{row}` counts from 1), `level` (a product
     with log-normal noise), `near` (a sum with normal noise), `sum`, `rest` (the first less the others),
-    `split` (whole parts of a total), `pick` (one of weighted texts) and `place` (metres to a point).
+    `split` (whole parts of a total), `pick` (one of weighted texts), `name` (the name of a code), `start`
+    (a code's first digits) and `place` (metres to a point).
 
     Raises
     ------
@@ -99,6 +100,13 @@ def _made(
             chances = np.array([float(w) for w in weights])
             chosen = generator.choice(len(texts), rows, p=chances / chances.sum())
             return [np.array(texts, dtype=object)[chosen]]
+        case "name":
+            key, _, table = source.partition(":")
+            names = dict(item.split("=") for item in table.split("|"))
+            return [np.array([names[k] for k in made[key]], dtype=object)]
+        case "start":
+            key, _, length = source.partition(":")
+            return [np.array([k[: int(length)] for k in made[key]], dtype=object)]
         case "place":
             return _places(source, noise, made, rows, generator)
     raise ValueError(f"'{how}' makes no column")
