@@ -102,6 +102,33 @@ class Entry:
             raise self.error(key, ko=f"글자여야 합니다: {value!r}", en=f"must be text, is {value!r}")
         return value.strip()
 
+    def exact(self, key: str) -> str:
+        """A text that is not empty, spaces at its ends kept."""
+        value = self._take(key, None)
+        if not isinstance(value, str) or not value:
+            raise self.error(key, ko=f"글자여야 합니다: {value!r}", en=f"must be text, is {value!r}")
+        return value
+
+    def exact_texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts that may be empty ones; nothing where the key is absent."""
+        value = self._take(key, ())
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise self.error(
+                key, ko=f"글자 목록이어야 합니다: {value!r}", en=f"must be a list of texts, is {value!r}"
+            )
+        return tuple(value)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of numbers; nothing where the key is absent."""
+        value = self._take(key, ())
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(v, int | float) and not isinstance(v, bool) for v in value
+        ):
+            raise self.error(
+                key, ko=f"숫자 목록이어야 합니다: {value!r}", en=f"must be a list of numbers, is {value!r}"
+            )
+        return tuple(float(v) for v in value)
+
     def number(self, key: str, default: float | None = None) -> float:
         """A number; true and false are none."""
         value = self._take(key, default)

@@ -18,11 +18,12 @@ from catalog.ingest.model import IngestError, Parsed
 class Kind(StrEnum):
     """What a check compares."""
 
-    SUM = "sum"  # |parts - total| <= tolerance
+    SUM = "sum"  # |parts, each times its weight, - total| <= tolerance + share * total
     AT_MOST = "at_most"  # parts <= total
     CLOSE = "close"  # |parts - others| <= tolerance + share * total
     RANGE = "range"  # least <= value <= most
     PREFIX = "prefix"  # codes start so
+    ONE_OF = "one_of"  # values are in a closed list
     EVEN = "even"  # every group holds at least share of the fullest group's rows
     GROUPS = "groups"  # each outer group holds exactly number inner groups
     MONTHS = "months"  # every day of a month that occurs has rows
@@ -42,6 +43,8 @@ class Check:
     least: float
     most: float
     prefix: str
+    values: tuple[str, ...]
+    weights: tuple[float, ...]
 
 
 def load_checks(file: Path, dataset: Dataset) -> tuple[Check, ...]:
@@ -63,8 +66,12 @@ def _check(entry: Entry, dataset: Dataset) -> Check:
         least=entry.number("least", float("-inf")),
         most=entry.number("most", float("inf")),
         prefix=entry.text("prefix", ""),
+        values=entry.texts("values", ()),
+        weights=entry.numbers("weights"),
     )
     entry.done()
+    if check.weights and len(check.weights) != len(check.columns):
+        raise entry.error("weights", ko="열마다 하나씩이어야 합니다", en="needs one for each column")
     for name in (*check.columns, *check.others, *((check.total,) if check.total else ())):
         if name not in {c.name for c in dataset.columns}:
             raise entry.error("columns", ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
@@ -94,6 +101,14 @@ def run_checks(checks: tuple[Check, ...], rows: pa.Table, parsed: Parsed) -> Non
                         f"'{name}' does not begin {check.prefix}",
                     )
                     _refuse_first(good, rows[name], parsed, ko, en)
+            case Kind.ONE_OF:
+                for name in check.columns:
+                    good = pc.is_in(
+                        rows[name], value_set=pa.array(check.values, pa.string()), skip_nulls=True
+                    )
+                    good = pc.or_(good, pc.is_null(rows[name]))
+                    ko, en = f"'{name}'이(가) 정해진 값이 아님", f"'{name}' is not in its list"
+                    _refuse_first(good, rows[name], parsed, ko, en)
             case Kind.EVEN:
                 _even(check, rows, parsed)
             case Kind.GROUPS:
@@ -118,7 +133,7 @@ def _in_range(check: Check, name: str, rows: pa.Table, parsed: Parsed) -> None:
 
 
 def _compare(check: Check, rows: pa.Table, parsed: Parsed) -> None:
-    parts = _added(rows, check.columns)
+    parts = _added(rows, check.columns, check.weights)
     total = pc.cast(rows[check.total], pa.float64())
     if check.kind is Kind.AT_MOST:
         good = pc.less_equal(parts, pc.add(total, check.tolerance))
@@ -142,10 +157,11 @@ def _compare(check: Check, rows: pa.Table, parsed: Parsed) -> None:
         )
 
 
-def _added(rows: pa.Table, names: tuple[str, ...]) -> Any:
-    total: Any = pc.cast(rows[names[0]], pa.float64())
-    for name in names[1:]:
-        total = pc.add(total, pc.cast(rows[name], pa.float64()))
+def _added(rows: pa.Table, names: tuple[str, ...], weights: tuple[float, ...] = ()) -> Any:
+    total: Any = pa.scalar(0.0)
+    for number, name in enumerate(names):
+        weight = weights[number] if weights else 1.0
+        total = pc.add(total, pc.multiply(pc.cast(rows[name], pa.float64()), weight))
     return total
 
 

@@ -85,6 +85,34 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
             en="is UTF-16; give the publisher's original (UTF-8 or CP949)",
         )
     text, encoding = _decode(content, name)
+    _no_damage(text, name)
+    return text, encoding
+
+
+def decode_declared(content: bytes, name: str, encoding: str, evidence: bytes) -> tuple[str, str]:
+    """(text, encoding) of a file whose header proves a declared one-byte encoding.
+
+    Raises
+    ------
+    IngestError
+        `wrong-encoding`: a byte beyond ASCII is not among those that the header itself proves.
+    """
+    proven = {b for b in evidence if b >= 0x80}
+    stray = next((i for i, b in enumerate(content) if b >= 0x80 and b not in proven), None)
+    if stray is not None:
+        raise IngestError(
+            "wrong-encoding",
+            file=name,
+            line=content.count(b"\n", 0, stray) + 1,
+            ko=f"{encoding}의 증거가 없는 바이트 0x{content[stray]:02X}가 있습니다. 여러 인코딩이 섞였는지 확인하세요",
+            en=f"byte 0x{content[stray]:02X} has no evidence of being {encoding}; are encodings mixed?",
+        )
+    text = content.decode(encoding)
+    _no_damage(text, name)
+    return text, encoding
+
+
+def _no_damage(text: str, name: str) -> None:
     damage = CONTROL.search(text)
     if damage:
         line = text.count("\n", 0, damage.start()) + 1
@@ -95,7 +123,6 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
             ko=f"글자가 아닌 값(U+{ord(damage[0]):04X})이 있습니다. 파일이 손상되었습니다",
             en=f"holds U+{ord(damage[0]):04X}, which is no text; the file is damaged",
         )
-    return text, encoding
 
 
 def _decode(content: bytes, name: str) -> tuple[str, str]:

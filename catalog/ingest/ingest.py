@@ -98,6 +98,10 @@ def ingest(
         sources.extend(_sources(path, content, parsed))
         tables.append(rows)
         progress(f"{path.name}: {parsed.rows:,}행, 레이아웃 {parsed.layout.name} / {parsed.rows:,} rows")
+        if parsed.aside:
+            progress(
+                f"{path.name}: 합계 {parsed.aside:,}행은 맞춰 보고 제외 / {parsed.aside:,} totals agreed, set aside"
+            )
     whole = pa.concat_tables(tables)
     periods = _periods(dataset, whole)
     before = warehouse.versions(dataset.name)[:1]
@@ -156,7 +160,7 @@ def _parse(path: Path, content: bytes, dataset: Dataset, recipe: Recipe) -> Pars
         raise unknown_layout((), path.name, recipe, kind)
     match kind:
         case Format.CSV:
-            return parse_csv(content, path.name, recipe)
+            return parse_csv(content, path.name, recipe, geometry)
         case Format.WEEKLY_JSON:
             return parse_weekly(content, path.name, recipe)
         case Format.GEOJSON:
@@ -164,7 +168,7 @@ def _parse(path: Path, content: bytes, dataset: Dataset, recipe: Recipe) -> Pars
         case Format.SHAPEFILE:
             return parse_shapefile(path, recipe, geometry)
         case Format.XLSX:
-            return parse_xlsx(content, path.name, recipe)
+            return parse_xlsx(content, path.name, recipe, geometry)
 
 
 def _kind(path: Path, content: bytes, takes: set[Format]) -> Format:

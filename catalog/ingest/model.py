@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
 from catalog.descriptions import Text
@@ -47,11 +48,16 @@ class Reader(StrEnum):
 
     TEXT = "text"
     DATE = "date"
+    DATE_DASHED = "date_dashed"
+    DATE_DAY_FIRST = "date_day_first"
+    MONTH = "month"
     WHOLE = "whole"
     DECIMAL_WHOLE = "decimal_whole"
     NUMBER = "number"
+    BARE_NUMBER = "bare_number"
     SUPPRESSIBLE = "suppressible"
     QUARTER = "quarter"
+    CODE2 = "code2"
     CODE5 = "code5"
     CODE7 = "code7"
     CODE8 = "code8"
@@ -62,11 +68,105 @@ class Reader(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceField:
-    """One column of a publisher's file; `column` is empty when it is not taken over."""
+    """One column of a publisher's file; `column` is empty when it is not taken over.
+
+    Parameters
+    ----------
+    also
+        Other names the publisher gives the same column.
+    missing
+        Texts that mean "no value", read exactly.
+    values
+        (publisher's text, text to read instead), read exactly.
+    pattern
+        Regular expression that every value matches; empty for none.
+    """
 
     header: str
     column: str
     read: Reader
+    also: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    pattern: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every header the column goes by."""
+        return (self.header, *self.also)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A column read from the joined text of publisher columns, or from the part a pattern calls `value`."""
+
+    column: str
+    headers: tuple[str, ...]
+    read: Reader
+    pattern: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Two coordinate columns that become a WKB point in longitude and latitude; `absent` means no place."""
+
+    x: str
+    y: str
+    crs: str
+    longitude: str
+    latitude: str
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A column whose values stand in headers: (text in the header, value to read)."""
+
+    column: str
+    read: Reader
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpivot:
+    """Wide columns made long; headers are patterns such as `{hour} 승차인원`.
+
+    Parameters
+    ----------
+    after
+        Header after which the wide columns begin; empty for the end of the row.
+    some
+        Whether a file may carry only some of the labels, in the same order.
+    drop
+        Whether the columns must be there but are not taken.
+    """
+
+    keys: tuple[Key, ...]
+    cells: tuple[SourceField, ...]
+    after: str
+    some: bool
+    drop: bool
+
+    def expanded(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """(key texts, cell headers) of every combination, the last key turning fastest."""
+        out = []
+        for combination in product(*(k.labels for k in self.keys)):
+            words = {k.column: shown for k, (shown, _) in zip(self.keys, combination, strict=True)}
+            headers = tuple(c.header.format_map(words) for c in self.cells)
+            out.append((tuple(value for _, value in combination), headers))
+        return tuple(out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """Total rows inside a file: set aside, and each compared with the sum of its group's other rows."""
+
+    column: str
+    values: tuple[str, ...]
+    within: tuple[str, ...]
+    sums: tuple[str, ...]
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +182,23 @@ class Layout:
     final_newline: bool
     second_header: tuple[str, ...]
     crs: str
+    encoding: str = ""
+    every_sheet: bool = False
+    constants: tuple[tuple[str, str], ...] = ()
+    made: tuple[Made, ...] = ()
+    point: Point | None = None
+    unpivot: Unpivot | None = None
+    aside: Aside | None = None
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The publisher's column names, in order."""
-        return tuple(f.header for f in self.fields)
+        names = [f.header for f in self.fields]
+        if self.unpivot is None:
+            return tuple(names)
+        at = names.index(self.unpivot.after) + 1 if self.unpivot.after else len(names)
+        wide = [h for _, headers in self.unpivot.expanded() for h in headers]
+        return (*names[:at], *wide, *names[at:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +248,9 @@ class Parsed:
     columns
         Arrow arrays by column name of the description.
     rows
-        Rows taken [rows]; equal to the records the file holds.
+        Rows taken [rows]; records times wide labels, less the total rows set aside.
+    aside
+        Total rows set aside after they agreed with the sum of the others [rows].
     line
         Line, spreadsheet row or record number of row i.
     """
@@ -146,3 +260,4 @@ class Parsed:
     columns: dict[str, Any]
     rows: int
     line: Callable[[int], int]
+    aside: int = 0

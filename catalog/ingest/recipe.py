@@ -6,7 +6,17 @@ from pathlib import Path
 
 from catalog.descriptions import Dataset, Text
 from catalog.descriptions.strict_yaml import Entry, read
-from catalog.ingest.model import Derived, Format, Layout, Reader, Recipe, Refused, Rule, SourceField
+from catalog.ingest.model import Derived, Format, Layout, Recipe, Refused, Rule
+from catalog.ingest.recipe_parts import (
+    filled_columns,
+    read_aside,
+    read_field,
+    read_made,
+    read_pairs,
+    read_point,
+    read_unpivot,
+    used_headers,
+)
 
 
 def load_recipe(file: Path, dataset: Dataset) -> Recipe:
@@ -37,12 +47,44 @@ def _layout(entry: Entry, dataset: Dataset, made: set[str]) -> Layout:
         final_newline=entry.flag("final_newline", False),
         second_header=entry.texts("second_header", ()),
         crs=entry.text("crs", ""),
-        fields=tuple(_field(e, dataset) for e in entry.entries("fields")),
+        encoding=entry.text("encoding", ""),
+        every_sheet=entry.flag("every_sheet", False),
+        constants=read_pairs(entry.entry("constants")) if entry.has("constants") else (),
+        made=tuple(read_made(e) for e in entry.entries("made")) if entry.has("made") else (),
+        point=read_point(entry.entry("point")) if entry.has("point") else None,
+        unpivot=read_unpivot(entry.entry("unpivot")) if entry.has("unpivot") else None,
+        aside=read_aside(entry.entry("aside")) if entry.has("aside") else None,
+        fields=tuple(read_field(e) for e in entry.entries("fields")),
     )
     entry.done()
-    filled = [f.column for f in layout.fields if f.column]
+    _agrees(layout, entry, dataset, made)
+    return layout
+
+
+def _agrees(layout: Layout, entry: Entry, dataset: Dataset, made: set[str]) -> None:
+    """Refuse a layout that fills a column twice, not at all, or one that is not described."""
+    filled = list(filled_columns(layout))
+    known = {c.name: c for c in dataset.columns}
+    for column in filled:
+        if column not in known:
+            raise entry.error("fields", ko=f"'{column}' 열이 없습니다", en=f"there is no column '{column}'")
     if len(set(filled)) != len(filled):
         raise entry.error("fields", ko="같은 열을 두 번 채웁니다", en="a column is filled twice")
+    headers = {f.header for f in layout.fields}
+    for header in used_headers(layout):
+        if header not in headers:
+            raise entry.error("fields", ko=f"'{header}' 제목이 없습니다", en=f"there is no header '{header}'")
+    cells = layout.unpivot.cells if layout.unpivot is not None else ()
+    gone = {f.column for f in (*layout.fields, *cells) if f.missing}
+    if layout.point is not None and layout.point.absent:
+        gone |= {layout.point.longitude, layout.point.latitude}
+    for column in sorted(gone):
+        if not known[column].nullable:
+            raise entry.error(
+                "missing",
+                ko=f"'{column}' 설명에 결측의 뜻이 없습니다",
+                en=f"the description of '{column}' gives no meaning of a missing value",
+            )
     geometry = {dataset.geometry.column} if dataset.geometry is not None else set()
     series = {"date", "hour"} if layout.format is Format.WEEKLY_JSON else set()
     for column in dataset.columns:
@@ -52,21 +94,6 @@ def _layout(entry: Entry, dataset: Dataset, made: set[str]) -> Layout:
                 ko=f"'{column.name}' 열을 채우지 않습니다",
                 en=f"does not fill column '{column.name}'",
             )
-    return layout
-
-
-def _field(entry: Entry, dataset: Dataset) -> SourceField:
-    reader = entry.one_of("read", Reader)
-    column = entry.text("column", "")
-    if bool(column) == (reader is Reader.IGNORE):
-        raise entry.error(
-            "column", ko="ignore가 아니면 열 이름이 있어야 합니다", en="is needed unless the value is ignored"
-        )
-    if column and column not in {c.name for c in dataset.columns}:
-        raise entry.error("column", ko=f"'{column}' 열이 없습니다", en=f"there is no column '{column}'")
-    field = SourceField(header=entry.text("header"), column=column, read=reader)
-    entry.done()
-    return field
 
 
 def _refused(entry: Entry) -> Refused:

@@ -55,20 +55,53 @@ def _first_eight(values: Any) -> Any:
 
 
 def _date(values: Any) -> Any:
-    parsed = pc.strptime(values, format="%Y%m%d", unit="s", error_is_null=True)
-    same = pc.fill_null(pc.equal(pc.strftime(parsed, format="%Y%m%d"), values), False)
-    _all(same, values, "있는 날짜 YYYYMMDD", "a date that exists, YYYYMMDD")
+    return _real_date(values, values)
+
+
+def _real_date(texts: Any, values: Any) -> Any:
+    """Dates of texts YYYYMMDD; `values` are what the publisher wrote."""
+    parsed = pc.strptime(texts, format="%Y%m%d", unit="s", error_is_null=True)
+    same = pc.fill_null(pc.equal(pc.strftime(parsed, format="%Y%m%d"), texts), False)
+    _all(same, values, "있는 날짜", "a date that exists")
     return pc.cast(parsed, pa.date32())
+
+
+def _month(values: Any) -> Any:
+    return _real_date(pc.binary_join_element_wise(values, "01", ""), values)
+
+
+def _dashed(values: Any) -> Any:
+    return _real_date(pc.replace_substring(values, "-", ""), values)
+
+
+def _day_first(values: Any) -> Any:
+    day, month = pc.utf8_slice_codeunits(values, 0, 2), pc.utf8_slice_codeunits(values, 3, 5)
+    year = pc.utf8_slice_codeunits(values, 6, 10)
+    return _real_date(pc.binary_join_element_wise(year, month, day, ""), values)
+
+
+def _bare(values: Any) -> Any:
+    return _double(pc.replace_substring_regex(values, r"^(-?)\.", r"\10."))
 
 
 _NOTATIONS: dict[Reader, _Notation] = {
     Reader.TEXT: _Notation(r"^.*\S.*$", "비어 있지 않은 글자", "text that is not empty", _same),
     Reader.DATE: _Notation(r"^[12][0-9]{7}$", "날짜 YYYYMMDD", "a date YYYYMMDD", _date),
+    Reader.DATE_DASHED: _Notation(
+        r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$", "날짜 YYYY-MM-DD", "a date YYYY-MM-DD", _dashed
+    ),
+    Reader.DATE_DAY_FIRST: _Notation(
+        r"^[0-9]{2}/[0-9]{2}/[12][0-9]{3}$", "날짜 DD/MM/YYYY", "a date DD/MM/YYYY", _day_first
+    ),
+    Reader.MONTH: _Notation(r"^[12][0-9]{5}$", "달 YYYYMM", "a month YYYYMM", _month),
     Reader.WHOLE: _Notation(r"^-?[0-9]{1,18}$", "정수", "a whole number", _long),
     Reader.DECIMAL_WHOLE: _Notation(
         r"^-?[0-9]{1,15}\.0$", "정수(소수 .0 표기)", "a whole number as n.0", _without_zero
     ),
-    Reader.NUMBER: _Notation(r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$", "숫자", "a number", _double),
+    Reader.NUMBER: _Notation(r"^-?[0-9]{1,15}(\.[0-9]{1,17})?$", "숫자", "a number", _double),
+    Reader.BARE_NUMBER: _Notation(
+        r"^-?([0-9]{1,15}(\.[0-9]{1,12})?|\.[0-9]{1,12})$", "숫자", "a number", _bare
+    ),
     Reader.SUPPRESSIBLE: _Notation(
         r"^(\*|-?[0-9]{1,15}(\.[0-9]{1,12})?)?$",
         "숫자 또는 비공개 표시 *",
@@ -76,6 +109,9 @@ _NOTATIONS: dict[Reader, _Notation] = {
         _suppressible,
     ),
     Reader.QUARTER: _Notation(r"^20[0-9]{2}[1-4]$", "년분기 YYYYQ", "a quarter YYYYQ", _same),
+    Reader.CODE2: _Notation(
+        r"^[0-9]{2}$", "두 자리 코드(앞자리 0 포함)", "a code of 2 digits, leading zero kept", _same
+    ),
     Reader.CODE5: _Notation(r"^[0-9]{5}$", "5자리 코드", "a code of 5 digits", _same),
     Reader.CODE7: _Notation(r"^[0-9]{7}$", "7자리 코드", "a code of 7 digits", _same),
     Reader.CODE8: _Notation(r"^[0-9]{8}$", "8자리 코드", "a code of 8 digits", _same),

@@ -1,23 +1,34 @@
-"""Spreadsheets with two header rows; every cell as the text it shows. Knows no dataset."""
+"""Spreadsheets, one sheet or many; every cell as the text it shows. Knows no dataset."""
 
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 import zipfile
 from typing import Any
 
 import pyarrow as pa
 
+from catalog.ingest.arrange import BadCell, arrange
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Layout, Parsed, Reader, Recipe
-from catalog.ingest.values import BadValue, convert
+from catalog.ingest.model import Format, IngestError, Parsed, Recipe
+from catalog.ingest.plan import Plan, lay
+from catalog.ingest.totals import set_aside
 
 UNPACKED = 256 << 20
 """Largest unpacked workbook taken [bytes]."""
+PARTS = 2_000
+"""Most files inside a workbook."""
+CELLS = 20_000_000
+"""Most cells taken, empty ones between filled ones included."""
+ENTITY = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+ZIP_ENCRYPTED = 0x1
+Rows = list[tuple[str, ...]]
 
 
-def parse_xlsx(content: bytes, name: str, recipe: Recipe) -> Parsed:
-    """The one sheet whose header rows are a known layout's.
+def parse_xlsx(content: bytes, name: str, recipe: Recipe, geometry: str = "") -> Parsed:
+    """The one sheet whose header rows are a known layout's, or all such sheets where the layout says so.
 
     Raises
     ------
@@ -25,37 +36,40 @@ def parse_xlsx(content: bytes, name: str, recipe: Recipe) -> Parsed:
         The workbook is damaged or far too large unpacked, no sheet is known, or a cell holds a bad value.
     """
     sheets = _sheets(content, name)
-    layouts = [x for x in recipe.layouts if x.format is Format.XLSX]
-    for rows in sheets.values():
-        for layout in layouts:
-            if rows[:1] == [layout.headers] and (
-                not layout.second_header or rows[1:2] == [layout.second_header]
-            ):
-                return _parsed(rows, layout, name)
+    for layout in recipe.layouts:
+        if layout.format is not Format.XLSX:
+            continue
+        found = []
+        for rows in sheets.values():
+            plan = lay(layout, rows[0]) if rows else None
+            seconds = layout.second_header
+            if plan is not None and (not seconds or rows[1:2] == [seconds]):
+                found.append((plan, rows))
+        if found:
+            return set_aside(_parsed(found if layout.every_sheet else found[:1], name, geometry))
     first = next((rows[0] for rows in sheets.values() if rows), ())
     raise unknown_layout(first, name, recipe, Format.XLSX)
 
 
-def _sheets(content: bytes, name: str) -> dict[str, list[tuple[str, ...]]]:
+def _sheets(content: bytes, name: str) -> dict[str, Rows]:
     import openpyxl
 
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(i.file_size for i in archive.infolist())
-        if unpacked > UNPACKED:
-            raise IngestError(
-                "too-large",
-                file=name,
-                line=None,
-                ko=f"풀면 {unpacked:,}바이트가 되어 한도를 넘습니다",
-                en=f"unpacks to {unpacked:,} bytes, over the limit",
-            )
+        _safe(content, name)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
-            return {
-                s.title: [tuple(map(_text, row)) for row in s.iter_rows(values_only=True)]
-                for s in book.worksheets
-            }
+            cells = 0
+            sheets: dict[str, Rows] = {}
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()
+                rows: Rows = []
+                for row in sheet.iter_rows(values_only=True):
+                    cells += len(row) + 1
+                    if cells > CELLS:
+                        raise _too_large(name, f"{CELLS:,}칸이 넘습니다", f"holds more than {CELLS:,} cells")
+                    rows.append(_shown(row))
+                sheets[sheet.title] = rows
+            return sheets
         finally:
             book.close()
     except IngestError:
@@ -70,33 +84,94 @@ def _sheets(content: bytes, name: str) -> dict[str, list[tuple[str, ...]]]:
         ) from error
 
 
-def _text(cell: Any) -> str:
-    return "" if cell is None else str(cell)
-
-
-def _parsed(rows: list[tuple[str, ...]], layout: Layout, name: str) -> Parsed:
-    start = 2 if layout.second_header else 1
-    body = rows[start:]
-    while body and not any(body[-1]):
-        body.pop()
-    if not body:
-        raise IngestError("empty", file=name, line=start, ko="자료 행이 없습니다", en="holds no rows")
-    width = len(layout.fields)
-    for i, row in enumerate(body):
-        if len(row) < width or any(row[width:]):
-            raise IngestError(
-                "ragged-row",
-                file=name,
-                line=start + i + 1,
-                ko=f"값이 {width}개가 아닙니다",
-                en=f"has not {width} values",
+def _safe(content: bytes, name: str) -> None:
+    """Refuse an archive that is no honest workbook before anything in it is parsed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        unpacked = sum(i.file_size for i in parts)
+        if unpacked > UNPACKED:
+            raise _too_large(
+                name,
+                f"풀면 {unpacked:,}바이트가 되어 한도를 넘습니다",
+                f"unpacks to {unpacked:,} bytes, over the limit",
             )
-    columns: dict[str, Any] = {}
-    for at, field in enumerate(layout.fields):
-        if field.read is Reader.IGNORE:
+        if len(parts) > PARTS:
+            raise _too_large(name, f"안에 파일이 {len(parts):,}개 있습니다", f"holds {len(parts):,} files")
+        names = [p.filename for p in parts]
+        for part in parts:
+            path = part.filename.replace("\\", "/")
+            if path.startswith("/") or ":" in path or ".." in posixpath.normpath(path).split("/"):
+                raise _trick(
+                    name,
+                    f"'{part.filename[:60]}'이(가) 밖을 가리킵니다",
+                    f"'{part.filename[:60]}' points outside",
+                )
+            if part.flag_bits & ZIP_ENCRYPTED:
+                raise _trick(
+                    name,
+                    "암호가 걸려 있습니다. 암호를 풀어 올리세요",
+                    "is encrypted; give it without a password",
+                )
+        if len(set(names)) != len(names):
+            raise _trick(name, "같은 이름의 파일이 두 번 들어 있습니다", "holds one file name twice")
+        if any(n.lower().endswith("vbaproject.bin") for n in names):
+            raise _trick(name, "매크로가 들어 있습니다", "holds macros")
+        for part in parts:
+            if part.filename.lower().endswith((".xml", ".rels")):
+                with archive.open(part) as stream:
+                    tail = b""
+                    while piece := stream.read(1 << 20):
+                        if ENTITY.search(tail + piece):
+                            raise _trick(name, "XML 개체 선언이 있습니다", "declares XML entities")
+                        tail = piece[-32:]
+
+
+def _trick(name: str, ko: str, en: str) -> IngestError:
+    return IngestError("hostile-workbook", file=name, line=None, ko=ko, en=en)
+
+
+def _too_large(name: str, ko: str, en: str) -> IngestError:
+    return IngestError("too-large", file=name, line=None, ko=ko, en=en)
+
+
+def _shown(row: tuple[Any, ...]) -> tuple[str, ...]:
+    """The cells' texts up to the last one that is not empty."""
+    texts = ["" if cell is None else str(cell) for cell in row]
+    while texts and not texts[-1]:
+        texts.pop()
+    return tuple(texts)
+
+
+def _parsed(sheets: list[tuple[Plan, Rows]], name: str, geometry: str) -> Parsed:
+    chunks: dict[str, list[Any]] = {}
+    lines: list[int] = []
+    for plan, rows in sheets:
+        start = 2 if plan.layout.second_header else 1
+        body = rows[start:]
+        while body and not any(body[-1]):
+            body.pop()
+        for i, row in enumerate(body):
+            if len(row) > plan.width:
+                raise IngestError(
+                    "ragged-row",
+                    file=name,
+                    line=start + i + 1,
+                    ko=f"값이 {plan.width}개가 아닙니다",
+                    en=f"has not {plan.width} values",
+                )
+        padded = [(*row, *("",) * (plan.width - len(row))) for row in body]
+        if not padded:
             continue
         try:
-            columns[field.column] = convert(pa.array([r[at] for r in body], pa.string()), field.read)
-        except BadValue as bad:
-            raise bad_value(bad, name, start + bad.index + 1, field.header) from bad
-    return Parsed(file=name, layout=layout, columns=columns, rows=len(body), line=lambda i: start + i + 1)
+            columns = arrange(plan, padded, geometry)
+        except BadCell as bad:
+            raise bad_value(bad.bad, name, start + bad.index + 1, bad.header) from bad
+        for column, values in columns.items():
+            chunks.setdefault(column, []).append(values)
+        lines.extend(start + i + 1 for i in range(len(body)) for _ in plan.labels)
+    plan, rows = sheets[0]
+    if not lines:
+        start = 2 if plan.layout.second_header else 1
+        raise IngestError("empty", file=name, line=start, ko="자료 행이 없습니다", en="holds no rows")
+    columns = {c: pa.chunked_array(parts) for c, parts in chunks.items()}
+    return Parsed(file=name, layout=plan.layout, columns=columns, rows=len(lines), line=lines.__getitem__)

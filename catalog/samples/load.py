@@ -52,12 +52,12 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
 
     Raises
     ------
-    KeyError
-        No sample is made for that dataset.
+    OSError
+        The dataset has no maker of its own and no parameter tables.
     """
     import pyarrow as pa
 
-    from catalog.samples import boundaries, presence, sales, transit
+    from catalog.samples import boundaries, generic, presence, sales, transit
     from catalog.warehouse.schema import arrow_schema
 
     def folder(name: str) -> Path:
@@ -73,7 +73,8 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
         "dong_boundary": lambda: boundaries.dong_boundary(centres),
         "dong_codes": lambda: boundaries.dong_codes(centres, gu),
     }
-    made = makers[dataset.name]()
+    make = makers.get(dataset.name, lambda: generic.made_up(dataset, datasets))
+    made = make()
     schema = arrow_schema(dataset)
     columns: Any = {
         field.name: made[field.name]

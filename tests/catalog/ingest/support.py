@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from catalog.descriptions import load_all
 from catalog.ingest import Published, ingest
-from catalog.warehouse import Warehouse
+from catalog.warehouse import Warehouse, duckdb_relation_sql
 
 REPO = Path(__file__).resolve().parents[3]
 REAL = REPO.parent / "shared" / "data" / "real"
@@ -73,3 +78,35 @@ def copy_shapefile(folder: Path) -> Path:
         shutil.copy(part, folder / part.name)
     (shape,) = folder.glob("*.shp")
     return shape
+
+
+def query(warehouse: Warehouse, name: str, columns: str) -> tuple[Any, ...]:
+    """Aggregates over the current version, in DuckDB's words."""
+    snapshot = warehouse.snapshot(name)
+    with duckdb.connect() as connection:
+        relation = connection.sql(
+            duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])
+        )
+        (row,) = relation.aggregate(columns).fetchall()
+    return tuple(row)
+
+
+def records(path: Path) -> list[list[str]]:
+    """The file by the csv module, with the encoding its bytes show."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp949")
+    return list(csv.reader(io.StringIO(text, newline="")))[1:]
+
+
+def real(folder: str, part: str) -> Path:
+    """The one publisher file of that folder whose name holds `part`."""
+    (path,) = (p for p in (REAL / folder).iterdir() if part in p.name)
+    return path
+
+
+def column_sum(rows: list[list[str]], at: int) -> float:
+    """The sum of one column by decimal arithmetic; empty values count nothing."""
+    return float(sum(Decimal(r[at]) for r in rows if r[at]))

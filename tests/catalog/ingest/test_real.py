@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 import shapely
 
 from catalog.ingest import IngestError
-from catalog.warehouse import Warehouse, duckdb_relation_sql
-from tests.catalog.ingest.support import REAL, needs_real, new_warehouse, take
+from tests.catalog.ingest.support import REAL, needs_real, new_warehouse, query, records, take
 
 pytestmark = needs_real
 
 SUBWAY = sorted((REAL / "transit").glob("CARD_SUBWAY_MONTH_*.csv"))
 WEEKS = sorted((REAL / "living_population").glob("*.json"))
-
-
-def query(warehouse: Warehouse, name: str, columns: str) -> tuple[Any, ...]:
-    snapshot = warehouse.snapshot(name)
-    with duckdb.connect() as connection:
-        relation = connection.sql(
-            duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])
-        )
-        (row,) = relation.aggregate(columns).fetchall()
-    return tuple(row)
-
-
-def records(path: Path) -> list[list[str]]:
-    """The file by the csv module, with the encoding its bytes show."""
-    content = path.read_bytes()
-    text = content.decode("utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "cp949")
-    return list(csv.reader(io.StringIO(text, newline="")))[1:]
 
 
 @pytest.mark.parametrize("path", SUBWAY, ids=lambda p: p.stem[-12:])

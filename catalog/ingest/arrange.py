@@ -1,0 +1,138 @@
+"""Records of text to typed columns by a plan: wide to long, joined text, points, totals. Knows no dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.ingest.model import Made, Point, Reader, SourceField
+from catalog.ingest.plan import Plan
+from catalog.ingest.values import BadValue, convert
+
+STORED = "EPSG:4326"
+
+
+class BadCell(Exception):
+    """Record `index` of a block holds a bad value below `header`."""
+
+    def __init__(self, index: int, header: str, bad: BadValue) -> None:
+        super().__init__(header)
+        self.index = index
+        self.header = header
+        self.bad = bad
+
+
+def arrange(plan: Plan, block: Sequence[Sequence[str]], geometry: str) -> dict[str, Any]:
+    """The block's columns by name, one entry a long row, records in order.
+
+    Raises
+    ------
+    BadCell
+        For a value that is not in its notation.
+    """
+    texts = [pa.array(values, pa.string()) for values in zip(*block, strict=True)]
+    records, wide = len(block), len(plan.labels)
+    columns: dict[str, Any] = {}
+    for position, field in plan.fixed:
+        columns[field.column] = _cell(texts[position], field)
+    for positions, made in plan.made:
+        columns[made.column] = _made([texts[p] for p in positions], made)
+    if plan.point is not None and plan.layout.point is not None:
+        x, y = plan.point
+        columns |= _points(texts[x], texts[y], plan.layout.point, geometry)
+    if wide > 1:
+        repeat = pa.array(np.repeat(np.arange(records), wide))
+        columns = {name: values.take(repeat) for name, values in columns.items()}
+    columns |= _long(plan, texts, records)
+    for column, value in plan.layout.constants:
+        columns[column] = pa.array([value] * (records * wide), pa.string())
+    return columns
+
+
+def _long(plan: Plan, texts: list[Any], records: int) -> dict[str, Any]:
+    unpivot = plan.layout.unpivot
+    if unpivot is None or unpivot.drop:
+        return {}
+    columns: dict[str, Any] = {}
+    for number, key in enumerate(unpivot.keys):
+        values = convert(pa.array([texts[number] for texts in plan.labels], pa.string()), key.read)
+        columns[key.column] = values.take(pa.array(np.tile(np.arange(len(plan.labels)), records)))
+    order = pa.array(np.arange(len(plan.labels) * records).reshape(-1, records).T.ravel())
+    for number, cell in enumerate(unpivot.cells):
+        parts = [_cell(texts[cells[number][0]], cells[number][1]) for cells in plan.cells]
+        columns[cell.column] = pa.concat_arrays(parts).take(order)
+    return columns
+
+
+def _cell(values: Any, field: SourceField) -> Any:
+    if field.pattern:
+        good = pc.match_substring_regex(values, f"^(?:{field.pattern})$")
+        index = pc.index(good, False).as_py()
+        if index >= 0:
+            shape = f"'{field.pattern}'"
+            bad = BadValue(index, values[index].as_py(), f"{shape} 모양", f"of the form {shape}")
+            raise BadCell(index, field.header, bad)
+    values = _meant(values, field.values)
+    if not field.missing:
+        return _converted(values, field.read, field.header, None)
+    blank = pc.is_in(values, value_set=pa.array(field.missing, pa.string())).to_numpy(zero_copy_only=False)
+    kept = np.flatnonzero(~blank)
+    made = _converted(values.take(pa.array(kept)), field.read, field.header, kept)
+    return made.take(pa.array(np.cumsum(~blank) - 1, pa.int64(), mask=blank))
+
+
+def _meant(values: Any, meanings: tuple[tuple[str, str], ...]) -> Any:
+    given = values
+    for text, meant in meanings:
+        values = pc.if_else(pc.equal(given, text), pa.scalar(meant, pa.string()), values)
+    return values
+
+
+def _converted(values: Any, read: Reader, header: str, places: Any) -> Any:
+    try:
+        return convert(values, read)
+    except BadValue as bad:
+        raise BadCell(bad.index if places is None else int(places[bad.index]), header, bad) from bad
+
+
+def _made(parts: list[Any], made: Made) -> Any:
+    joined = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "")
+    header = "+".join(made.headers)
+    if made.pattern:
+        found = pc.struct_field(pc.extract_regex(joined, f"^(?:{made.pattern})$"), "value")
+        if found.null_count:
+            index = pc.index(pc.is_null(found), True).as_py()
+            shape = f"'{made.pattern}'"
+            bad = BadValue(index, joined[index].as_py(), f"{shape} 모양", f"of the form {shape}")
+            raise BadCell(index, header, bad)
+        joined = found
+    return _converted(_meant(joined, made.values), made.read, header, None)
+
+
+def _points(x: Any, y: Any, point: Point, geometry: str) -> dict[str, Any]:
+    import shapely
+    from pyproj import Transformer
+
+    fields = [
+        SourceField(header=h, column=h, read=Reader.NUMBER, missing=point.absent) for h in (point.x, point.y)
+    ]
+    easting, northing = (_cell(v, f) for v, f in zip((x, y), fields, strict=True))
+    absent = pc.is_null(easting)
+    index = pc.index(pc.equal(absent, pc.is_null(northing)), False).as_py()
+    if index >= 0:
+        bad = BadValue(index, x[index].as_py(), "짝이 있는 좌표", "a coordinate whose pair is given")
+        raise BadCell(index, point.x, bad)
+    east, north = (v.to_numpy(zero_copy_only=False).astype(float) for v in (easting, northing))
+    if point.crs != STORED:
+        east, north = Transformer.from_crs(point.crs, STORED, always_xy=True).transform(east, north)
+    mask = absent.to_numpy(zero_copy_only=False)
+    blobs = shapely.to_wkb(shapely.points(np.where(mask, 0.0, east), np.where(mask, 0.0, north)))
+    shapes = [None if gone else bytes(blob) for blob, gone in zip(blobs, mask, strict=True)]
+    columns: dict[str, Any] = {geometry: pa.array(shapes, pa.binary())}
+    columns[point.longitude] = pa.array(east, pa.float64(), mask=mask)
+    columns[point.latitude] = pa.array(north, pa.float64(), mask=mask)
+    return columns
