@@ -51,9 +51,8 @@ def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch
 def test_a_second_campus_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     settings = load({"state": tmp_path / "var"}, {})
     prepare(settings, None)
-    with lock(settings):
-        with pytest.raises(CannotStart, match="already runs"):
-            lock(settings)
+    with lock(settings), pytest.raises(CannotStart, match="already runs"):
+        lock(settings)
     lock(settings).close()
 
 

@@ -1,4 +1,4 @@
-"""The supervisor starts real services within their walls, brings dead ones back, and leaves nothing behind."""
+"""The supervisor starts real services within their walls, revives dead ones, and leaves nothing behind."""
 
 from __future__ import annotations
 
