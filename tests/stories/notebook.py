@@ -1,6 +1,6 @@
 """A person of the demonstration in a browser: signs in by the printed link, starts a session, runs code.
 
-The code runs in a real kernel through the session's own origin, as JupyterLab's notebook runs it. Mocks nothing.
+The code runs in a real kernel through the session's own origin, as a notebook does. Mocks nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _START = """async (base) => {
     const made = await fetch(base + "api/kernels", {method: "POST", body: JSON.stringify({name: "python3"})});
     return (await made.json()).id;
 }"""
-_BEGIN = """([base, kernel, code, key]) => {
+_BEGIN = """([base, kernel, code, key]) => new Promise((begun) => {
     window.said = window.said || {};
     window.said[key] = new Promise((done) => {
         const socket = new WebSocket(
             location.origin.replace("http", "ws") + base + "api/kernels/" + kernel + "/channels");
         const id = crypto.randomUUID(), said = [];
         let idle = false, replied = false;
-        const end = (word) => { if (word) said.push(word); socket.onclose = null; socket.close();
+        const end = (word) => { begun(); if (word) said.push(word); socket.onclose = null; socket.close();
             done(said.join("")); };
         socket.onclose = () => end("[the connection closed]");
         socket.onopen = () => socket.send(JSON.stringify({
@@ -39,6 +39,7 @@ _BEGIN = """([base, kernel, code, key]) => {
             if (typeof event.data !== "string") return;
             const message = JSON.parse(event.data);
             if ((message.parent_header || {}).msg_id !== id) return;
+            begun();
             const type = message.msg_type || message.header.msg_type, content = message.content;
             if (type === "stream") said.push(content.text);
             if (type === "error") said.push(content.traceback.join("\\n"));
@@ -49,7 +50,7 @@ _BEGIN = """([base, kernel, code, key]) => {
             if (replied && idle) end("");
         };
     });
-}"""
+})"""
 _SAID = "(key) => window.said[key]"
 
 
@@ -69,7 +70,7 @@ def sign_in_by_link(page: Page, campus: Campus, handle: str) -> None:
     """With the link that `up --demo` printed."""
     link = campus.wait_for(rf"^\s+{handle}\s.*({re.escape(campus.url)}/link/\S+)").group(1)
     page.goto(link)
-    press(page, "로그인")
+    press(page, "로그인하기")
     page.wait_for_url(f"{campus.url}/projects*")
 
 
@@ -93,7 +94,7 @@ class Kernel:
         return cls(page, page.evaluate(_START, BASE))
 
     def begin(self, code: str, key: str = "one") -> None:
-        """Run code without waiting."""
+        """Run code; returns when it has begun."""
         self.page.evaluate(_BEGIN, [BASE, self.name, code, key])
 
     def said(self, key: str = "one") -> str:

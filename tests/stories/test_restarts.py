@@ -18,7 +18,6 @@ from catalog.sandbox.launcher import Launcher
 from hub_config.settings import load
 from tests.stories.campus import REPO, Campus, running
 from tests.stories.notebook import (
-    BASE,
     SESSION,
     Kernel,
     expect_text,
@@ -111,9 +110,7 @@ def test_the_portal_dies(campus: Campus, page: Page, kernel: Kernel) -> None:
     other.goto(f"{campus.url}/projects")
     expect_text(other, "포털이 다시 시작하는 중입니다", "The portal is restarting")
     assert kernel.run(COUNT) == "True 41\n"
-    expect(
-        other.get_by_role("heading", name="공개 데이터").first
-    ).to_be_visible()  # by itself, still signed in
+    expect(other.get_by_role("heading", name="내 프로젝트").first).to_be_visible(timeout=20_000)  # by itself
     other.close()
 
 
