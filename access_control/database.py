@@ -110,6 +110,7 @@ class Database:
         self._engine = engine(url)
         self._here = threading.local()
         self._left_over = threading.Event()
+        self._left_over.set()  # an earlier process may have left some
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -90,7 +90,7 @@ def main() -> None:
     folder.chmod(0o711)
     settings = load({"state": folder / "v"}, environ={})
     prepare(settings, None)
-    launcher = Launcher(settings.run / "launcher.sock")
+    launcher = Launcher(settings.socket("launcher"))
     server = subprocess.Popen(
         [sys.executable, "-m", "hub_config.launcher", "--state", str(settings.state)],
         cwd=REPO,

@@ -63,6 +63,10 @@ class Settings:
         name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"campus-{name}"
 
+    def socket(self, service: str) -> Path:
+        """Where a service listens: in a folder of its own, so that walls can leave it out whole."""
+        return self.run / f"{service}.d" / f"{service}.sock"
+
     @property
     def access_url(self) -> str:
         """Database of people and rules; in a folder of its own, since SQLite writes files beside it."""

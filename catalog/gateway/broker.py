@@ -23,7 +23,6 @@ from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
 
 LOG = logging.getLogger(__name__)
-ADMIN_SOCKET: Final = "gateway.sock"
 SESSION_SOCKET: Final = "broker.sock"
 _SESSION_ID = re.compile(r"[0-9a-f]{20}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
@@ -41,7 +40,9 @@ class Broker:
     starter
         Starts parsers and workers: the launcher's client.
     run
-        Folder of the sockets; `gateway.sock` and `gateway/<session>/` are made below it.
+        Folder of the sessions' sockets: `gateway/<session>/` is made below it.
+    admin
+        Where it listens for the hub.
     walled
         Whether sandboxes have their own view of files and sockets.
     """
@@ -54,6 +55,7 @@ class Broker:
         descriptions: Mapping[str, Dataset],
         starter: Starter,
         run: Path,
+        admin: Path,
         limits: QueryLimits,
         walled: bool = True,
     ) -> None:
@@ -68,6 +70,7 @@ class Broker:
         self._codes = {name: {c.name: c.code_system for c in d.columns} for name, d in descriptions.items()}
         self._lock = threading.Lock()
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
+        self._admin_path = admin
         self._admin: AdminSocket | None = None
 
     def start(self) -> None:
@@ -77,7 +80,7 @@ class Broker:
         self._sweep({identity.session_id for identity in live})
         for identity in live:
             self.open(identity)
-        self._admin = AdminSocket(self._places.run / ADMIN_SOCKET, self._administer)
+        self._admin = AdminSocket(self._admin_path, self._administer)
 
     def open(self, identity: SessionIdentity) -> None:
         """Listen for one session; doing it twice is doing it once."""

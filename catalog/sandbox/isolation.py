@@ -65,9 +65,9 @@ def choose(wanted: str) -> Isolation:
     raise SandboxError(
         "no-walls",
         ko=f"이 컴퓨터에서 격리 방식 '{wanted}'을(를) 쓸 수 없습니다: {found.reason}. "
-        "bubblewrap을 설치하거나, 개발용이면 isolation = none으로 시작하세요.",
+        "해결: sudo apt-get install bubblewrap. 개발용으로만: --isolation=none.",
         en=f"isolation '{wanted}' is not possible here: {found.reason}; "
-        "install bubblewrap, or for development start with isolation = none",
+        "remedy: sudo apt-get install bubblewrap; for development only: --isolation=none",
     )
 
 

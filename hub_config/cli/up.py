@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import logging
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -29,8 +31,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         state.check_port(settings)
         state.prepare(settings, service_uid(settings, isolation))
         with state.lock(settings):
-            asyncio.run(_up(settings, isolation))
-            _leave_nothing(settings)
+            try:
+                asyncio.run(_up(settings, isolation))
+            finally:
+                _leave_nothing(settings)
+        return 0
+    except KeyboardInterrupt:  # before anything was started
         return 0
     except CatalogError as error:
         sys.stderr.write(f"campus: {error.ko}\n        {error.en}\n")
@@ -40,29 +46,42 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _up(settings: Settings, isolation: Isolation) -> None:
-    progress = Progress()
+    """Start and wait; a signal ends both, also in the middle of the start."""
     supervisor = Supervisor(settings, isolation)
     supervisor.listen_for_signals()
+    starting = asyncio.create_task(_start(settings, isolation, supervisor))
+    stopped = asyncio.create_task(supervisor.until_stopped())
     try:
-        progress.step("audit")
-        await supervisor.start("launcher", "audit")
-        prepared: dict[str, object] = {}
-        async for said in run_once(settings, isolation, "prepare"):
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done():
+            starting.result()
+            await stopped
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        stopped.cancel()
+        await supervisor.stop()
+
+
+async def _start(settings: Settings, isolation: Isolation, supervisor: Supervisor) -> None:
+    progress = Progress()
+    progress.step("audit")
+    await supervisor.start("launcher", "audit")
+    prepared: dict[str, object] = {}
+    async with contextlib.aclosing(run_once(settings, isolation, "prepare")) as saying:
+        async for said in saying:
             if "step" in said:
                 progress.step(str(said["step"]), str(said.get("name", "")))
             else:
                 prepared = said
-        progress.step("services")
-        await supervisor.start("gateway", "portal", "hub")
-        progress.step("gate")
-        await supervisor.start("gate")
-        setup = prepared.get("setup")
-        links = prepared.get("demo") or []
-        assert isinstance(links, list)
-        progress.done(settings.url, str(setup) if setup else None, links, isolation.mode.value)
-        await supervisor.until_stopped()
-    finally:
-        await supervisor.stop()
+    progress.step("services")
+    await supervisor.start("gateway", "portal", "hub")
+    progress.step("gate")
+    await supervisor.start("gate")
+    setup = prepared.get("setup")
+    links = prepared.get("demo") or []
+    assert isinstance(links, list)
+    progress.done(settings.url, str(setup) if setup else None, links, isolation.mode.value)
 
 
 def _leave_nothing(settings: Settings) -> None:
@@ -70,6 +89,4 @@ def _leave_nothing(settings: Settings) -> None:
     if not settings.run.is_relative_to(settings.state) and settings.run.is_relative_to(
         Path(tempfile.gettempdir())
     ):
-        for path in sorted(settings.run.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        settings.run.rmdir()
+        shutil.rmtree(settings.run, ignore_errors=True)

@@ -96,23 +96,23 @@ class Door:
 
 def build(settings: Settings, site_of: Callable[[str, str], str]) -> Door:
     """Every part of the gate of one installation, sockets not yet open."""
-    run, state = settings.run, settings.state
+    state = settings.state
     pages = Pages(portal=settings.url, unsafe=settings.isolation == "none")
     journal = Journal(state / "logs" / "gate.jsonl")
-    upstreams = Upstreams(run / "gate.json", settings.egress_budget, site_of)
+    upstreams = Upstreams(settings.socket("gate").with_name("gate.json"), settings.egress_budget, site_of)
     upstreams.recall()
     serving = Serving(
         statics=of_environment(settings.session_env), pages=pages, journal=journal, portal=settings.url
     )
     token = (state / "secrets" / "internal.token").read_text("ascii").strip()
-    portal = Portal(run / "portal.sock", token)
+    portal = Portal(settings.socket("portal"), token)
     signed_out: dict[str, float] = {}
     wanted = Wanted()
     return Door(
         settings=settings,
         front=Front(
-            hub=service_client(str(run / "hub.sock")),
-            portal=service_client(str(run / "portal.sock")),
+            hub=service_client(str(settings.socket("hub"))),
+            portal=service_client(str(settings.socket("portal"))),
             authority=settings.url.removeprefix("http://"),
             url=settings.url,
             pages=pages,
@@ -139,7 +139,7 @@ async def run(door: Door, stop: asyncio.Event) -> None:
     settings = door.settings
     control = web.AppRunner(door.control.app(), access_log=None, shutdown_timeout=1)
     await control.setup()
-    wires = settings.run / "gate.sock"
+    wires = settings.socket("gate")
     wires.unlink(missing_ok=True)
     await web.UnixSite(control, str(wires)).start()
     wires.chmod(0o600)

@@ -17,7 +17,7 @@ folder, secrets = settings.state / "hub", settings.state / "secrets"
 c = get_config()
 hub = c.JupyterHub
 hub.bind_url = settings.url
-hub.hub_bind_url = f"http+unix://{quote(str(settings.run / 'hub.sock'), safe='')}"
+hub.hub_bind_url = f"http+unix://{quote(str(settings.socket('hub')), safe='')}"
 hub.hub_socket_mode = 0o600
 hub.db_url = f"sqlite:///{folder}/hub.sqlite"
 hub.cookie_secret_file = str(secrets / "hub_cookie.secret")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from access_control.audit.client import AuditClient
 from access_control.database import Database
+from access_control.errors import AuditError
 from access_control.people.desk import PeopleDesk
 from access_control.sessions.desk import SessionsDesk
 from catalog.sandbox.launcher import Launcher
@@ -67,14 +69,16 @@ class Parts:
 
 def parts_of(settings: Settings) -> Parts:
     """Everything, from the settings."""
-    db = Database(settings.access_url, AuditClient(settings.run / "audit.sock"))
+    db = Database(settings.access_url, AuditClient(settings.socket("audit")))
+    with contextlib.suppress(AuditError):  # the next change tries again
+        db.relay_leftovers()
     return Parts(
         settings=settings,
         people=PeopleDesk(db),
         sessions=SessionsDesk(db),
-        launcher=Launcher(settings.run / "launcher.sock"),
-        broker=Broker(path=settings.run / "gateway.sock"),
-        gate=GateClient(settings.run / "gate.sock"),
+        launcher=Launcher(settings.socket("launcher")),
+        broker=Broker(path=settings.socket("gateway")),
+        gate=GateClient(settings.socket("gate")),
     )
 
 

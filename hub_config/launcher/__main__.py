@@ -34,7 +34,7 @@ def main() -> int:
     peers = {os.getuid()} if owner is None else {os.getuid(), owner}
     sandboxes = Sandboxes(settings, isolation)
     calls = Calls(settings, isolation, sandboxes)
-    server = Server(settings.run / "launcher.sock", calls, sandboxes, owner=owner, peers=peers)
+    server = Server(settings.socket("launcher"), calls, sandboxes, owner=owner, peers=peers)
     logging.getLogger("campus.launcher").info("ready, mode %s", isolation.mode)
     server.run()
     return 0
@@ -44,7 +44,8 @@ def _prepare(settings: Settings, owner: int | None) -> None:
     """The folders of the sockets: services make theirs in them, sandboxes reach theirs through them."""
     settings.state.mkdir(mode=0o711, parents=True, exist_ok=True)
     (settings.state / "logs").mkdir(mode=0o700, exist_ok=True)
-    for folder in (settings.run, settings.run / "sessions", settings.run / "gateway"):
+    own = settings.socket("launcher").parent
+    for folder in (settings.run, settings.run / "sessions", settings.run / "gateway", own):
         folder.mkdir(mode=0o711, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.getuid(), owner}:

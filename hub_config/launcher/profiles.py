@@ -36,6 +36,7 @@ def session(
         "CAMPUS_PROJECT": project,
         "CAMPUS_PERSON": person,
         "CAMPUS_OUTBOX": f"{home}/outbox",
+        "CAMPUS_URL": settings.url,
     }
     mounts = (
         *_notebook_mounts(settings, session_id),

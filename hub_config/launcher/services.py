@@ -22,8 +22,10 @@ class Needs:
     ----------
     writable, readable
         Paths below the state folder.
-    no_sockets
-        Sockets it must not reach, though it lives in the same folder.
+    asks
+        Services whose sockets it reaches; every other one's folder is not there.
+    makes, enters
+        Folders of the sandboxes' sockets: where it makes them, and where it only connects.
     """
 
     writable: tuple[str, ...] = ()
@@ -31,27 +33,41 @@ class Needs:
     session_env: bool = False
     web: bool = False
     network: bool = False
-    no_sockets: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    enters: tuple[str, ...] = ()
 
 
 SERVICES: dict[str, Needs] = {
-    "audit": Needs(writable=("audit", "audit-key"), no_sockets=("launcher.sock", "gateway.sock")),
-    "prepare": Needs(writable=("access", "catalog", "warehouse")),
-    "ingest": Needs(writable=("catalog", "warehouse")),
-    "gateway": Needs(writable=("access", "catalog", "exports"), readable=("warehouse", "secrets")),
+    "audit": Needs(writable=("audit", "audit-key")),
+    "prepare": Needs(writable=("access", "catalog", "exports", "warehouse"), asks=("audit",)),
+    "ingest": Needs(writable=("catalog", "warehouse"), asks=("audit",)),
+    "gateway": Needs(
+        writable=("access", "catalog", "exports"),
+        readable=("warehouse", "secrets"),
+        asks=("launcher", "audit"),
+        makes=("gateway",),
+    ),
     "portal": Needs(
         writable=("access", "catalog", "exports", "dashboards"),
         readable=("warehouse", "audit", "secrets"),
         web=True,
+        asks=("launcher", "audit", "hub", "gate"),
     ),
-    "hub": Needs(writable=("access", "hub"), readable=("secrets",)),
+    "hub": Needs(
+        writable=("access", "hub"),
+        readable=("secrets",),
+        asks=("launcher", "audit", "gateway", "gate"),
+        enters=("sessions",),
+    ),
     "gate": Needs(
         writable=("logs",),
         readable=("secrets/internal.token",),
         session_env=True,
         web=True,
         network=True,
-        no_sockets=("launcher.sock", "gateway.sock", "audit.sock"),
+        asks=("hub", "portal"),
+        enters=("sessions",),
     ),
 }
 
@@ -80,7 +96,7 @@ def service(settings: Settings, isolation: Isolation, name: str) -> Sandbox:
     return Sandbox(
         name=f"service-{name}",
         argv=(python, "-m", f"hub_config.services.{name}", "--state", str(settings.state)),
-        mounts=tuple(_mounts(settings, SERVICES[name])),
+        mounts=tuple(_mounts(settings, name)),
         env=env,
         uid=places.service_uid(settings, isolation),
         network=SERVICES[name].network,
@@ -90,7 +106,8 @@ def service(settings: Settings, isolation: Isolation, name: str) -> Sandbox:
     )
 
 
-def _mounts(settings: Settings, needs: Needs) -> list[Mount]:
+def _mounts(settings: Settings, name: str) -> list[Mount]:
+    needs = SERVICES[name]
     mounts = list(places.environment(settings.server_env))
     if needs.session_env:
         mounts += places.environment(settings.session_env)
@@ -99,10 +116,9 @@ def _mounts(settings: Settings, needs: Needs) -> list[Mount]:
         mounts.append(Mount(source=settings.web, target=str(settings.web)))
     mounts += _same(settings.state, ("campus.toml", "VERSION", *needs.readable))
     mounts += _same(settings.state, needs.writable, writable=True)
-    mounts.append(Mount(source=settings.run, target=str(settings.run), writable=True))
-    for socket in needs.no_sockets:
-        if (settings.run / socket).exists():
-            mounts.append(Mount(source=Path("/dev/null"), target=str(settings.run / socket)))
+    mounts += _same(settings.run, (settings.socket(name).parent.name, *needs.makes), writable=True)
+    mounts += _same(settings.run, needs.enters)
+    mounts += _same(settings.run, tuple(settings.socket(asked).parent.name for asked in needs.asks))
     unique = {mount.target: mount for mount in mounts}
     return list(unique.values())
 

@@ -16,7 +16,7 @@ def main() -> int:
     return writer.main(
         [
             "--socket",
-            str(settings.run / "audit.sock"),
+            str(settings.socket("audit")),
             "--folder",
             str(settings.state / "audit"),
             "--key",

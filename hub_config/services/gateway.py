@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
@@ -10,6 +11,7 @@ import threading
 
 from access_control.audit.client import AuditClient
 from access_control.database import Database
+from access_control.errors import AuditError
 from access_control.exports.desk import ExportsDesk
 from access_control.guard import CampusGuard
 from catalog.descriptions import load_all
@@ -25,15 +27,18 @@ NESTING = 6_000  # Python frames; a statement as deep as the gateway reads needs
 
 def broker_of(settings: Settings) -> Broker:
     """The broker over this installation's desks, launcher and warehouse."""
-    launcher = Launcher(settings.run / "launcher.sock")
-    audit = AuditClient(settings.run / "audit.sock")
+    launcher = Launcher(settings.socket("launcher"))
+    audit = AuditClient(settings.socket("audit"))
     db = Database(settings.access_url, audit)
+    with contextlib.suppress(AuditError):  # the next change tries again
+        db.relay_leftovers()
     return Broker(
         guard=CampusGuard(db, ExportsDesk(db, settings.state / "exports" / "blobs"), audit, launcher),
         warehouse=Warehouse(settings.warehouse, settings.catalog_db),
         descriptions=load_all(settings.repo / "datasets"),
         starter=launcher,
         run=settings.run,
+        admin=settings.socket("gateway"),
         limits=QueryLimits(memory=settings.query_memory, seconds=float(settings.query_seconds)),
         walled=launcher.ping()["mode"] != Mode.NONE,
     )

@@ -50,7 +50,7 @@ def _ingest(settings: Settings, by: str, name: str, files: list[Path], now: date
             ko=f"'{name}' 데이터셋은 없습니다. 있는 것: {known}",
             en=f"there is no dataset '{name}'; there are: {known}",
         )
-    audit = AuditClient(settings.run / "audit.sock")
+    audit = AuditClient(settings.socket("audit"))
     audit.ping()
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
     done = ingest(descriptions[name], files, warehouse, now, by, lambda text: _say(progress=text))

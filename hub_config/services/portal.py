@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -16,6 +17,7 @@ import uvicorn
 
 from access_control.audit.client import AuditClient
 from access_control.database import Database
+from access_control.errors import AuditError
 from access_control.exports.desk import ExportsDesk
 from access_control.grants.desk import GrantsDesk
 from access_control.people.desk import PeopleDesk
@@ -39,12 +41,14 @@ LAST_REQUESTS = 10  # [s] a stopping portal gives requests under way
 
 def services_of(settings: Settings) -> Services:
     """Everything the pages stand on."""
-    run, state = settings.run, settings.state
-    audit = AuditClient(run / "audit.sock")
+    state = settings.state
+    audit = AuditClient(settings.socket("audit"))
     db = Database(settings.access_url, audit)
+    with contextlib.suppress(AuditError):  # the next change tries again
+        db.relay_leftovers()
     datasets = load_all(settings.repo / "datasets")
     internal = _secret(state / "secrets" / "internal.token")
-    hub = HubClient(run / "hub.sock", _secret(state / "secrets" / "hub_api.token"))
+    hub = HubClient(settings.socket("hub"), _secret(state / "secrets" / "hub_api.token"))
     return Services(
         installation=Installation(
             url=settings.url,
@@ -63,9 +67,9 @@ def services_of(settings: Settings) -> Services:
         audit=AuditLog(state / "audit", audit),
         datasets=datasets,
         facts=FactsShelf(Warehouse(settings.warehouse, settings.catalog_db), datasets),
-        launcher=Launcher(run / "launcher.sock"),
+        launcher=Launcher(settings.socket("launcher")),
         hub=hub,
-        gate=GateClient(run / "gate.sock"),
+        gate=GateClient(settings.socket("gate")),
         starts=StartBoard(hub),
         internal_token=internal,
         form_key=hmac.new(internal.encode(), b"campus portal forms", hashlib.sha256).digest(),
@@ -108,7 +112,7 @@ def main() -> int:
     parser.add_argument("--state", required=True, help="folder that holds all state")
     settings = load({"state": parser.parse_args().state})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(services_of(settings), settings.run / "portal.sock"))
+    asyncio.run(serve(services_of(settings), settings.socket("portal")))
     return 0
 
 

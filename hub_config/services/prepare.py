@@ -16,6 +16,7 @@ from access_control import demo
 from access_control.audit.client import AuditClient
 from access_control.audit.event import Action, AuditEvent
 from access_control.database import Database
+from access_control.exports.desk import ExportsDesk
 from access_control.migrations import upgrade
 from access_control.people.desk import PeopleDesk
 from access_control.people.model import SYSTEM
@@ -41,12 +42,13 @@ def prepare(settings: Settings, now: datetime) -> None:
     """Bring everything up to this release; safe to repeat."""
     _say(step="tables")
     upgrade(settings.access_url)
-    audit = AuditClient(settings.run / "audit.sock")
+    audit = AuditClient(settings.socket("audit"))
     db = Database(settings.access_url, audit)
     db.relay_leftovers()
     sessions = SessionsDesk(db)
     for left in sessions.live():
         sessions.stopped(left.session_id, "campus-restarted", now)
+    ExportsDesk(db, settings.state / "exports" / "blobs").sweep(now)
 
     _say(step="samples")
     descriptions = load_all(settings.repo / "datasets")

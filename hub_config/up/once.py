@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from catalog.sandbox.isolation import Isolation
@@ -25,7 +25,7 @@ async def run_once(
     name: str,
     arguments: Sequence[str] = (),
     readable: Sequence[Path] = (),
-) -> AsyncIterator[dict[str, object]]:
+) -> AsyncGenerator[dict[str, object], None]:
     """Start the service, yield each JSON object it prints, and wait for its end.
 
     Parameters

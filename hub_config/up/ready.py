@@ -9,30 +9,21 @@ import socket
 from pathlib import Path
 
 from access_control.audit.client import AuditClient
-from access_control.errors import AuditError
+from access_control.errors import AuditError, AuditRefused
 from hub_config.settings import Settings
 
 PATIENCE = 2.0  # s
-
-SOCKETS = {
-    "launcher": "launcher.sock",
-    "audit": "audit.sock",
-    "gateway": "gateway.sock",
-    "portal": "portal.sock",
-    "hub": "hub.sock",
-    "gate": "gate.sock",
-}
 
 
 def forget_socket(settings: Settings, name: str) -> None:
     """Remove the socket a dead service left, so that nobody waits on it."""
     with contextlib.suppress(FileNotFoundError):
-        (settings.run / SOCKETS[name]).unlink()
+        settings.socket(name).unlink()
 
 
 def answers(settings: Settings, name: str) -> bool:
     """Whether the service does its work now."""
-    path = settings.run / SOCKETS[name]
+    path = settings.socket(name)
     try:
         match name:
             case "audit":
@@ -49,6 +40,8 @@ def answers(settings: Settings, name: str) -> bool:
             case _:
                 with _connected(path):
                     pass
+    except AuditRefused:
+        return True  # the log is full, and its writer there to say so
     except (OSError, AuditError, http.client.HTTPException):
         return False
     return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
 import shutil
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,6 +31,7 @@ FOLDERS = (
     "secrets",
     "warehouse",
 )
+SERVICES = ("launcher", "audit", "gateway", "portal", "hub", "gate")  # those with a socket
 SECRETS = ("hub_api.token", "internal.token", "hub_cookie.secret")
 
 
@@ -63,17 +66,23 @@ def prepare(settings: Settings, owner: int | None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_version(state)
         _check_disk(state)
-        settings.run.mkdir(mode=0o711, parents=True, exist_ok=True)
-        settings.run.chmod(0o711)
+        _make_run(settings.run, {os.getuid(), owner})
         for name in FOLDERS:
             (state / name).mkdir(mode=0o700, exist_ok=True)
-        for name in ("sessions", "gateway"):
-            (settings.run / name).mkdir(mode=0o711, exist_ok=True)
+        sockets = [settings.socket(name).parent for name in SERVICES]
+        for folder in (settings.run / "sessions", settings.run / "gateway", *sockets):
+            folder.mkdir(mode=0o711, exist_ok=True)
         for name in SECRETS:
             _make_secret(state / "secrets" / name)
         if owner is not None:
             _give_to(
-                owner, [settings.run, settings.run / "gateway", *(state / n for n in FOLDERS if n != "homes")]
+                owner,
+                [
+                    settings.run,
+                    settings.run / "gateway",
+                    *sockets,
+                    *(state / n for n in FOLDERS if n != "homes"),
+                ],
             )
             _give_to(owner, [state / "secrets" / n for n in SECRETS])
     except PermissionError as error:
@@ -122,6 +131,22 @@ def check_port(settings: Settings) -> None:
                 f"포트 {settings.port} 을(를) 쓸 수 없습니다 ({error.strerror}). 다른 --port 를 지정하세요.",
                 f"port {settings.port} cannot be used ({error.strerror}). Choose another with --port.",
             ) from error
+
+
+def _make_run(run: Path, ours: set[int | None]) -> None:
+    """The folder of the sockets; in the temporary folder anybody can guess its name and make it first."""
+    with contextlib.suppress(FileExistsError):
+        run.mkdir(mode=0o711)
+        return
+    found = run.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o022:
+        raise CannotStart(
+            f"소켓 폴더 {run} 을(를) 믿을 수 없습니다: 이 사용자의 것이 아니거나 남이 쓸 수 있습니다. "
+            "그것을 지우거나, 경로가 더 짧은 --state 를 지정하세요.",
+            f"the socket folder {run} cannot be trusted: not this user's own, or others may write to it. "
+            "Remove it, or name a --state with a shorter path.",
+        )
+    run.chmod(0o711)
 
 
 def _check_version(state: Path) -> None:

@@ -75,13 +75,14 @@ class Supervisor:
         await self._stopping.wait()
 
     async def stop(self) -> None:
-        """Stop everything, last started first."""
+        """Stop everything, last started first; no socket stays."""
         self._stopping.set()
         for watcher in self._watchers:
             watcher.cancel()
         for one in reversed(self._services):
             if one.running is not None and one.running.poll() is None:
                 await asyncio.to_thread(one.running.stop, STOP_WITHIN)
+            forget_socket(self._settings, one.name)
 
     def _begin(self, one: Service) -> None:
         """Start one; in the main thread, since a sandbox dies with the thread that started it."""

@@ -36,6 +36,7 @@ from catalog.gateway.guard import (
     SessionIdentity,
 )
 from catalog.sandbox.launcher import Launcher
+from hub_config.settings import load
 from tests.access_control.campus import NOW, OPEN, Campus, later
 
 REPO = Path(__file__).resolve().parents[2]
@@ -49,7 +50,7 @@ def state() -> Iterator[Path]:
         argv = [sys.executable, "-m", "hub_config.launcher", "--state", name]
         launcher = subprocess.Popen(argv, cwd=REPO, env={**os.environ, "CAMPUS_ISOLATION": "none"})
         try:
-            socket = Path(name, "run", "launcher.sock")
+            socket = load({"state": name}, {}).socket("launcher")
             for _ in range(300):
                 if socket.exists():
                     break
@@ -66,7 +67,7 @@ def state() -> Iterator[Path]:
 def launcher(state: Path) -> Launcher:
     """Its client; homes are those of this test alone."""
     shutil.rmtree(state / "homes", ignore_errors=True)
-    return Launcher(state / "run" / "launcher.sock")
+    return Launcher(load({"state": state}, {}).socket("launcher"))
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ class Campus:
 
     def start(self) -> None:
         """Start and wait until the address is printed."""
+        self.begin()
+        self.wait_for(rf"{re.escape(self.url)}/?\s*$", STARTS_WITHIN)
+
+    def begin(self) -> None:
+        """Start, and wait for nothing."""
         self._process = subprocess.Popen(
             [
                 str(REPO / "bin" / "campus"),
@@ -60,12 +65,15 @@ class Campus:
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
-        self.wait_for(rf"{re.escape(self.url)}/?\s*$", STARTS_WITHIN)
 
     def stop(self) -> int:
         """Ctrl-C, and the exit code."""
+        return self.end(signal.SIGINT)
+
+    def end(self, number: signal.Signals, *, group: bool = False) -> int:
+        """Send a signal, to the whole process group as a terminal does if so asked; the exit code."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGINT)
+        (os.killpg if group else os.kill)(self._process.pid, number)
         try:
             return self._process.wait(40)
         finally:

@@ -29,6 +29,7 @@ from catalog.samples import load_samples
 from catalog.sandbox.launcher import Launcher
 from catalog.warehouse import Warehouse
 from hub_config.services.portal import listen
+from hub_config.settings import load
 from tests.access_control.campus import NOW, Campus
 from tests.access_control.portal.browsing import Browser
 from tests.access_control.portal.hub import SimulatedHub
@@ -155,7 +156,7 @@ def services(
         audit=AuditLog(audit_writer / "log", campus.audit),
         datasets=datasets,
         facts=facts,
-        launcher=Launcher(launched / "run" / "launcher.sock"),
+        launcher=Launcher(load({"state": launched}, {}).socket("launcher")),
         hub=client,
         gate=GateClient(tmp_path / "gate.sock"),
         starts=StartBoard(client),

@@ -189,6 +189,7 @@ def new_broker(made: Installation) -> Broker:
         descriptions=made.descriptions,
         starter=made.starter,
         run=made.run,
+        admin=made.run / "gateway.sock",
         limits=made.limits,
         walled=False,
     )

@@ -51,6 +51,7 @@ def test_rows_through_the_walls(launcher: tuple[Launcher, Path], warehouse: Ware
         descriptions=DESCRIPTIONS,
         starter=client,
         run=settings.run,
+        admin=settings.run / "gateway.sock",
         limits=QueryLimits(memory=1 << 30, seconds=20.0),
     )
     broker.start()

@@ -10,6 +10,7 @@ import pytest
 
 from catalog.sandbox.isolation import Mode, probe
 from hub_config.cli.doctor import examine
+from hub_config.cli.main import main
 from hub_config.cli.reference import pages
 from hub_config.settings import REPO, load
 
@@ -43,6 +44,17 @@ def test_doctor_without_walls_gives_the_remedy(tmp_path: Path, monkeypatch: pyte
     findings = examine(load({"state": tmp_path}, {}))
     assert not findings[0].good and "is not installed" in findings[0].text
     assert "apt-get install bubblewrap" in findings[1].text and "--isolation=none" in findings[1].text
+
+
+def test_up_without_walls_refuses_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("catalog.sandbox.isolation.BWRAP", str(tmp_path / "bwrap"))
+    assert main(["up", "--state", str(tmp_path / "var"), "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "bwrap is not installed" in said
+    assert "apt-get install bubblewrap" in said and "--isolation=none" in said
+    assert not (tmp_path / "var").exists()
 
 
 def test_up_refuses_a_state_folder_of_another_version(tmp_path: Path) -> None:

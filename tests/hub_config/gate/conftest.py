@@ -146,7 +146,7 @@ class Campus:
         """Ask the gate's control socket, as the hub does."""
         async with (
             aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self.settings.run / "gate.sock"))
+                connector=aiohttp.UnixConnector(str(self.settings.socket("gate")))
             ) as client,
             client.request(method, f"http://gate{path}", json=json or None) as answer,
         ):
@@ -205,7 +205,8 @@ async def campus(tmp_path: Path, lab: tuple[Path, Path]) -> AsyncIterator[Campus
     """A gate in front of a portal and, on demand, the session."""
     state = tmp_path / "s"
     settings = Settings(state=state, port=free_port(), egress_budget=64 << 20)
-    for folder in (settings.run / "sessions" / SESSION, state / "secrets", state / "logs"):
+    sockets = [settings.socket(name).parent for name in ("gate", "portal", "hub")]
+    for folder in (settings.run / "sessions" / SESSION, state / "secrets", state / "logs", *sockets):
         folder.mkdir(parents=True)
     (settings.run / "sessions" / SESSION / "http.sock").symlink_to(lab[0])
     (state / "secrets" / "internal.token").write_text(TOKEN)
@@ -215,7 +216,7 @@ async def campus(tmp_path: Path, lab: tuple[Path, Path]) -> AsyncIterator[Campus
     portal = SmallPortal()
     runner = web.AppRunner(portal.app(), access_log=None)
     await runner.setup()
-    await web.UnixSite(runner, str(settings.run / "portal.sock")).start()
+    await web.UnixSite(runner, str(settings.socket("portal"))).start()
     made = Campus(settings=settings, portal=portal)
     await asyncio.to_thread(made.start_gate)
     yield made

@@ -73,11 +73,12 @@ class House:
 
     @property
     def launcher(self) -> Launcher:
-        return Launcher(self.settings.run / "launcher.sock")
+        return Launcher(self.settings.socket("launcher"))
 
-    def start(self, module: str, socket: str) -> None:
+    def start(self, module: str) -> None:
         """Start a service and wait for its socket."""
-        (self.settings.run / socket).unlink(missing_ok=True)
+        socket = self.settings.socket(module.rpartition(".")[2])
+        socket.unlink(missing_ok=True)
         environ = {k: v for k, v in os.environ.items() if not k.startswith("CAMPUS_")}
         with (self.settings.state / "logs" / f"{module}.log").open("ab") as output:
             process = subprocess.Popen(
@@ -88,7 +89,7 @@ class House:
                 stderr=subprocess.STDOUT,
             )
         self.running[module] = process
-        self.wait(lambda: (self.settings.run / socket).exists() or process.poll() is not None)
+        self.wait(lambda: socket.exists() or process.poll() is not None)
         assert process.poll() is None, self.log(module)
 
     def stop(self, module: str) -> None:
@@ -139,7 +140,7 @@ async def installed(state: Path, request: pytest.FixtureRequest) -> AsyncIterato
     (state / "campus.toml").write_text(f"port = {free_port()}\nsession_idle = {idle}\n", "utf-8")
     settings = load({"state": state}, environ={})
     prepare(settings, None)
-    audit = AuditClient(settings.run / "audit.sock")
+    audit = AuditClient(settings.socket("audit"))
     db = Database(settings.access_url, audit)
     token = (state / "secrets" / "hub_api.token").read_text().strip()
     internal = (state / "secrets" / "internal.token").read_text().strip()
@@ -149,22 +150,22 @@ async def installed(state: Path, request: pytest.FixtureRequest) -> AsyncIterato
         people=PeopleDesk(db),
         projects=ProjectsDesk(db),
         sessions=SessionsDesk(db),
-        client=HubClient(settings.run / "hub.sock", token),
+        client=HubClient(settings.socket("hub"), token),
         broker=broker,
         campus=Campus(settings=settings, portal=portal),
     )
     runner = web.AppRunner(portal.app(), access_log=None)
     await runner.setup()
-    await web.UnixSite(runner, str(settings.run / "portal.sock")).start()
-    admin = await asyncio.start_unix_server(broker.talk, settings.run / "gateway.sock")
+    await web.UnixSite(runner, str(settings.socket("portal"))).start()
+    admin = await asyncio.start_unix_server(broker.talk, settings.socket("gateway"))
     try:
-        await asyncio.to_thread(made.start, "hub_config.services.audit", "audit.sock")
+        await asyncio.to_thread(made.start, "hub_config.services.audit")
         upgrade(settings.access_url)
         made.projects.ensure_default(NOW, [])
         await asyncio.to_thread(seed, made.people, NOW)
-        await asyncio.to_thread(made.start, "hub_config.launcher", "launcher.sock")
-        await asyncio.to_thread(made.start, "hub_config.services.gate", "gate.sock")
-        await asyncio.to_thread(made.start, "hub_config.services.hub", "hub.sock")
+        await asyncio.to_thread(made.start, "hub_config.launcher")
+        await asyncio.to_thread(made.start, "hub_config.services.gate")
+        await asyncio.to_thread(made.start, "hub_config.services.hub")
         yield made
     finally:
         for sandbox in made.launcher.list() if "hub_config.launcher" in made.running else ():

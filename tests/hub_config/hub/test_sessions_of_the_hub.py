@@ -48,7 +48,7 @@ async def test_a_session_and_its_open_kernel_survive_a_hub_restart(house: House)
             await asyncio.to_thread(house.stop, HUB)
             async with browser.get(f"{house.settings.url}/hub/api/", headers={"Accept": "text/html"}) as away:
                 assert away.status == 503 and "http-equiv" in await away.text()
-            await asyncio.to_thread(house.start, HUB, "hub.sock")
+            await asyncio.to_thread(house.start, HUB)
             said = await execute(socket, "print(kept + 1)")
             assert any(m["content"].get("text") == "42\n" for m in said)
     assert [s.session_id for s in house.sessions.live()] == [session]
@@ -62,7 +62,7 @@ async def test_a_session_survives_a_gate_restart_without_signing_on_again(house:
     async with house.campus.browser() as browser:
         await house.campus.sign_on(browser)
         await asyncio.to_thread(house.stop, GATE)
-        await asyncio.to_thread(house.start, GATE, "gate.sock")
+        await asyncio.to_thread(house.start, GATE)
         async with browser.get(f"{house.campus.origin}{PREFIX}api/contents") as answer:
             assert answer.status == 200
 
@@ -70,8 +70,8 @@ async def test_a_session_survives_a_gate_restart_without_signing_on_again(house:
 async def test_a_gate_that_lost_its_memory_is_told_again(house: House) -> None:
     await house.open_session()
     await asyncio.to_thread(house.stop, GATE)
-    (house.settings.run / "gate.json").unlink()
-    await asyncio.to_thread(house.start, GATE, "gate.sock")
+    house.settings.socket("gate").with_name("gate.json").unlink()
+    await asyncio.to_thread(house.start, GATE)
     for _ in range(100):
         if PREFIX in await house.campus.control("GET", "/routes"):
             break

@@ -56,7 +56,7 @@ def serving(
             group=user,
             extra_groups=None if user is None else [],
         )
-    client = Launcher(settings.run / "launcher.sock")
+    client = Launcher(settings.socket("launcher"))
     try:
         deadline = time.monotonic() + 30
         while not client.path.exists():

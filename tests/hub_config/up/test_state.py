@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import collections
+import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hub_config.settings import load
-from hub_config.up.state import SECRETS, CannotStart, check_port, lock, prepare
+from hub_config.up.state import SECRETS, SERVICES, CannotStart, check_port, lock, prepare
 
 
 def test_a_fresh_folder_gets_its_layout_and_private_secrets(tmp_path: Path) -> None:
@@ -51,9 +53,8 @@ def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch
 def test_a_second_campus_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     settings = load({"state": tmp_path / "var"}, {})
     prepare(settings, None)
-    with lock(settings):
-        with pytest.raises(CannotStart, match="already runs"):
-            lock(settings)
+    with lock(settings), pytest.raises(CannotStart, match="already runs"):
+        lock(settings)
     lock(settings).close()
 
 
@@ -64,3 +65,42 @@ def test_a_taken_port_is_refused_by_number(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(CannotStart, match=str(port)):
             check_port(load({"state": tmp_path, "port": port}, {}))
+
+
+def foreign(run: Path) -> None:
+    run.mkdir()
+    os.chown(run, 12345, 12345)
+
+
+def open_to_all(run: Path) -> None:
+    run.mkdir()
+    run.chmod(0o777)
+
+
+def a_link(run: Path) -> None:
+    (run.parent / "elsewhere").mkdir()
+    run.symlink_to(run.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("planted", [foreign, open_to_all, a_link])
+def test_a_socket_folder_that_somebody_else_may_have_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: Callable[[Path], None]
+) -> None:
+    if planted is foreign and os.getuid() != 0:
+        pytest.skip("only root gives folders away")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = load({"state": tmp_path / ("long" * 30)}, {})
+    assert settings.run.parent == tmp_path
+    planted(settings.run)
+    with pytest.raises(CannotStart, match="cannot be trusted"):
+        prepare(settings, None)
+    assert not list(settings.run.iterdir())
+
+
+def test_a_socket_folder_of_our_own_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = load({"state": tmp_path / ("long" * 30)}, {})
+    prepare(settings, None)
+    prepare(settings, None)
+    assert stat.S_IMODE(settings.run.stat().st_mode) == 0o711
+    assert {p.name for p in settings.run.glob("*.d")} == {f"{name}.d" for name in SERVICES}

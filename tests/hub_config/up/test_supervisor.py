@@ -1,10 +1,11 @@
-"""The supervisor starts real services within their walls, brings dead ones back, and leaves nothing behind."""
+"""The supervisor starts real services within their walls, revives dead ones, and leaves nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import tempfile
@@ -88,3 +89,17 @@ async def test_a_failed_step_shows_its_last_words(settings: Settings, isolation:
     with pytest.raises(CannotStart, match="ingest"):
         async for _ in run_once(settings, isolation, "ingest", ("--nonsense",)):
             pass
+
+
+async def test_a_full_audit_log_that_says_so_is_no_dead_service(settings: Settings) -> None:
+    refusal = {"id": 0, "error": "audit-full", "params": {"free": 1, "needed": 2}}
+
+    async def full(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(json.dumps(refusal).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    assert not await asyncio.to_thread(answers, settings, "audit")
+    async with await asyncio.start_unix_server(full, settings.socket("audit")):
+        assert await asyncio.to_thread(answers, settings, "audit")
