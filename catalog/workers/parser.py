@@ -84,11 +84,17 @@ def _one(connection: duckdb.DuckDBPyConnection, question: str, value: str) -> An
     return None if row is None else row[0]
 
 
+def bound(kind: int, wanted: int) -> None:
+    """Limit this process, never above what it was started with: only root may raise that."""
+    _, hardest = resource.getrlimit(kind)
+    value = wanted if hardest == resource.RLIM_INFINITY else min(wanted, hardest)
+    resource.setrlimit(kind, (value, value))
+
+
 def main() -> int:
     """Serve until the broker closes its end."""
-    limit = MEMORY
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound(resource.RLIMIT_DATA, MEMORY)
+    bound(resource.RLIMIT_CORE, 0)
     connection = connect()
     control = socket.socket(fileno=CONTROL_FD)
     send(control, {"op": "ready"})

@@ -277,15 +277,21 @@ def failure(reason: str, ko: str = "", en: str = "") -> flight.FlightServerError
     return flight.FlightServerError(f"[{reason}] {ko} / {en}", detail)
 
 
+def bound(kind: int, wanted: int) -> None:
+    """Limit this process, never above what it was started with: only root may raise that."""
+    _, hardest = resource.getrlimit(kind)
+    value = wanted if hardest == resource.RLIM_INFINITY else min(wanted, hardest)
+    resource.setrlimit(kind, (value, value))
+
+
 def main() -> int:
     """Configure from the broker's first message, then serve until it goes."""
     control = Control(CONTROL_FD)
     settings = control.receive()
     if settings is None:
         return 1
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    limit = int(settings["memory"]) + OVERHEAD
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    bound(resource.RLIMIT_CORE, 0)
+    bound(resource.RLIMIT_DATA, int(settings["memory"]) + OVERHEAD)
     os.umask(0)  # the session's uid connects to the socket; its folder is reached through the sandbox only
     try:
         worker = Worker(settings, control)

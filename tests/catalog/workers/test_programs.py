@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import resource
 import socket
 import struct
 import subprocess
@@ -107,3 +109,24 @@ def test_a_worker_is_lean() -> None:
     python = REPO / ".venv-session" / "bin" / "python"
     loaded = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pandas", "geopandas", "pyarrow.parquet", "IPython"} & set(loaded)
+
+
+@pytest.mark.parametrize("program", ["parser.py", "query_worker.py"])
+def test_programs_keep_a_lower_limit_they_were_started_with(run_folder: Path, program: str) -> None:
+    """As in a sandbox without cgroups, where the launcher limits memory itself and nobody is root."""
+    held = 800 << 20
+    ours, theirs = socket.socketpair()
+    powerless = ["setpriv", "--bounding-set=-sys_resource"] if os.getuid() == 0 else []
+    python = REPO / ".venv-session" / "bin" / "python"
+    command = f'exec 3<&"$1"; exec {" ".join(powerless)} prlimit --data={held} "$2" "$3"'
+    process = subprocess.Popen(
+        ["/bin/bash", "-c", command, "sh", str(theirs.fileno()), str(python), str(PROGRAMS / program)],
+        pass_fds=[theirs.fileno()],
+    )
+    theirs.close()
+    if program == "query_worker.py":
+        send(ours, configuration(run_folder, memory=768 << 20))
+    assert receive(ours)["op"] == "ready"
+    assert resource.prlimit(process.pid, resource.RLIMIT_DATA) == (held, held)
+    ours.close()
+    assert process.wait(10) is not None
