@@ -7,10 +7,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 from catalog.errors import CatalogError
 from catalog.sandbox.isolation import Isolation, choose
@@ -34,7 +31,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             try:
                 asyncio.run(_up(settings, isolation))
             finally:
-                _leave_nothing(settings)
+                state.leave_no_sockets(settings)
         return 0
     except KeyboardInterrupt:  # before anything was started
         return 0
@@ -82,11 +79,3 @@ async def _start(settings: Settings, isolation: Isolation, supervisor: Superviso
     links = prepared.get("demo") or []
     assert isinstance(links, list)
     progress.done(settings.url, str(setup) if setup else None, links, isolation.mode.value)
-
-
-def _leave_nothing(settings: Settings) -> None:
-    """Sockets outside the state folder go with the product."""
-    if not settings.run.is_relative_to(settings.state) and settings.run.is_relative_to(
-        Path(tempfile.gettempdir())
-    ):
-        shutil.rmtree(settings.run, ignore_errors=True)

@@ -114,6 +114,21 @@ def lock(settings: Settings) -> IO[str]:
     return handle
 
 
+def leave_no_sockets(settings: Settings) -> None:
+    """Remove what the sandboxes' sockets leave, and the whole folder where it lies outside the state folder.
+
+    The gateway's journal of queries whose end is not on record yet stays, and with it the folder.
+    """
+    run, journal = settings.run, settings.run / "gateway" / "open"
+    if not run.is_relative_to(settings.state) and not any(journal.glob("*.json")):
+        shutil.rmtree(run, ignore_errors=True)
+        return
+    for room in (run / "gateway", run / "sessions"):
+        for left in room.iterdir():
+            if left != journal:
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def check_port(settings: Settings) -> None:
     """Find out before anything starts whether the public port is free.
 

@@ -45,6 +45,7 @@ ENDS = {"query.finished", "query.failed", "query.cancelled"}
 def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
     with running(tmp_path_factory.mktemp("s") / "var", "--demo") as started:
         yield started
+    assert not list(load({"state": started.state}, {}).run.rglob("*.sock"))  # of the session that ran, too
 
 
 @pytest.fixture(scope="module")

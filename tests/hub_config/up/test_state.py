@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import collections
 import os
+import shutil
 import socket
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hub_config.settings import load
-from hub_config.up.state import SECRETS, SERVICES, CannotStart, check_port, lock, prepare
+from hub_config.up.state import SECRETS, SERVICES, CannotStart, check_port, leave_no_sockets, lock, prepare
 
 
 def test_a_fresh_folder_gets_its_layout_and_private_secrets(tmp_path: Path) -> None:
@@ -104,3 +106,25 @@ def test_a_socket_folder_of_our_own_is_used_again(tmp_path: Path, monkeypatch: p
     prepare(settings, None)
     assert stat.S_IMODE(settings.run.stat().st_mode) == 0o711
     assert {p.name for p in settings.run.glob("*.d")} == {f"{name}.d" for name in SERVICES}
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_stop_leaves_no_sockets_but_what_is_not_on_record_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outside: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    state = tmp_path / ("long" * 30) if outside else Path(tempfile.mkdtemp(prefix="c", dir="/tmp"))
+    settings = load({"state": state}, {})
+    prepare(settings, None)
+    (settings.run / "gateway" / "open").mkdir()
+    (settings.run / "gateway" / "open" / "q.json").write_text("{}")
+    worker = settings.run / "gateway" / ("a" * 20) / "data"
+    worker.mkdir(parents=True)
+    (worker / "worker-1.sock").touch()
+    leave_no_sockets(settings)
+    assert not list(settings.run.rglob("*.sock"))
+    assert (settings.run / "gateway" / "open" / "q.json").exists()
+    (settings.run / "gateway" / "open" / "q.json").unlink()
+    leave_no_sockets(settings)
+    assert settings.run.exists() is not outside
+    shutil.rmtree(state)
