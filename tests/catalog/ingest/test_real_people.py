@@ -1,4 +1,4 @@
-"""Real files of population, sensors and codes load whole; totals inside the files are checked and left out."""
+"""Real files of population, sensors and codes load whole; totals inside them are checked and left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def test_the_row_of_the_whole_city_is_compared_and_left_out(tmp_path: Path) -> N
     gu = [r for r in rows if r[1] != "11000"]
     made = take(warehouse, "living_population_gu", path)
     assert (len(rows), made.rows, made.periods) == (52, 50, ("2026-04-24", "2026-04-25"))
-    names = "total korean long_foreign short_foreign day_max day_min daytime nighttime movers".split()
+    foreign = ("long_foreign", "short_foreign")
+    names = ("total", "korean", *foreign, "day_max", "day_min", "daytime", "nighttime", "movers")
     found = query(warehouse, "living_population_gu", ", ".join(f"sum({n})" for n in names))
     assert found == tuple(pytest.approx(column_sum(gu, i)) for i in range(3, 12))
     assert query(warehouse, "living_population_gu", "count(*) FILTER (gu_code = '11000')") == (0,)
@@ -77,7 +78,7 @@ def test_two_header_rows_and_quarters_in_column_names(tmp_path: Path) -> None:
     warehouse = new_warehouse(tmp_path)
     path = real("stat_tables", "registered")
     body = records(path)[1:]
-    assert [r[1] for r in body][0] == "소계"
+    assert body[0][1] == "소계"
     made = take(warehouse, "registered_population", path)
     assert made.rows == 25 * 22
     assert (made.periods[0], made.periods[3], made.periods[-1]) == ("20201", "20204", "20252")
