@@ -88,7 +88,7 @@ def _cell(values: Any, field: SourceField) -> Any:
 def _meant(values: Any, meanings: tuple[tuple[str, str], ...]) -> Any:
     given = values
     for text, meant in meanings:
-        values = pc.if_else(pc.equal(given, text), pa.scalar(meant, pa.string()), values)
+        values = pc.if_else(pc.equal(given, pa.scalar(text)), pa.scalar(meant, pa.string()), values)
     return values
 
 

@@ -178,7 +178,7 @@ def _take(
                 file=name,
                 line=line,
                 ko=f"값이 {len(record)}개입니다. '{plan.layout.name}' 레이아웃은 {width}개입니다 (잘린 줄?)",
-                en=f"has {len(record)} values where layout '{plan.layout.name}' has {width}; is the line cut?",
+                en=f"has {len(record)} values where layout '{plan.layout.name}' has {width}; cut?",
             )
     try:
         columns = arrange(plan, block, geometry)

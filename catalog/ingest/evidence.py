@@ -104,7 +104,7 @@ def decode_declared(content: bytes, name: str, encoding: str, evidence: bytes) -
             "wrong-encoding",
             file=name,
             line=content.count(b"\n", 0, stray) + 1,
-            ko=f"{encoding}의 증거가 없는 바이트 0x{content[stray]:02X}가 있습니다. 여러 인코딩이 섞였는지 확인하세요",
+            ko=f"{encoding}의 증거가 없는 바이트 0x{content[stray]:02X}가 있습니다. 인코딩이 섞였습니다",
             en=f"byte 0x{content[stray]:02X} has no evidence of being {encoding}; are encodings mixed?",
         )
     text = content.decode(encoding)

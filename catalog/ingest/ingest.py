@@ -100,7 +100,8 @@ def ingest(
         progress(f"{path.name}: {parsed.rows:,}행, 레이아웃 {parsed.layout.name} / {parsed.rows:,} rows")
         if parsed.aside:
             progress(
-                f"{path.name}: 합계 {parsed.aside:,}행은 맞춰 보고 제외 / {parsed.aside:,} totals agreed, set aside"
+                f"{path.name}: 합계 {parsed.aside:,}행은 맞춰 보고 제외"
+                f" / {parsed.aside:,} totals agreed, set aside"
             )
     whole = pa.concat_tables(tables)
     periods = _periods(dataset, whole)

@@ -65,9 +65,9 @@ def _agrees(layout: Layout, entry: Entry, dataset: Dataset, made: set[str]) -> N
     """Refuse a layout that fills a column twice, not at all, or one that is not described."""
     filled = list(filled_columns(layout))
     known = {c.name: c for c in dataset.columns}
-    for column in filled:
-        if column not in known:
-            raise entry.error("fields", ko=f"'{column}' 열이 없습니다", en=f"there is no column '{column}'")
+    for name in filled:
+        if name not in known:
+            raise entry.error("fields", ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
     if len(set(filled)) != len(filled):
         raise entry.error("fields", ko="같은 열을 두 번 채웁니다", en="a column is filled twice")
     headers = {f.header for f in layout.fields}
@@ -78,12 +78,12 @@ def _agrees(layout: Layout, entry: Entry, dataset: Dataset, made: set[str]) -> N
     gone = {f.column for f in (*layout.fields, *cells) if f.missing}
     if layout.point is not None and layout.point.absent:
         gone |= {layout.point.longitude, layout.point.latitude}
-    for column in sorted(gone):
-        if not known[column].nullable:
+    for name in sorted(gone):
+        if not known[name].nullable:
             raise entry.error(
                 "missing",
-                ko=f"'{column}' 설명에 결측의 뜻이 없습니다",
-                en=f"the description of '{column}' gives no meaning of a missing value",
+                ko=f"'{name}' 설명에 결측의 뜻이 없습니다",
+                en=f"the description of '{name}' gives no meaning of a missing value",
             )
     geometry = {dataset.geometry.column} if dataset.geometry is not None else set()
     series = {"date", "hour"} if layout.format is Format.WEEKLY_JSON else set()

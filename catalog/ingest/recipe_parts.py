@@ -1,4 +1,4 @@
-"""Reads the parts of one layout in `recipe.yml`: fields, wide columns, points, totals. Knows their keys only."""
+"""Reads the parts of one layout in `recipe.yml`: fields, wide columns, totals. Knows their keys only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def read_field(entry: Entry) -> SourceField:
 
 def read_pairs(entry: Entry) -> tuple[tuple[str, str], ...]:
     """A mapping of text to text, in order; keys are kept exactly."""
-    pairs = tuple((key, entry.text(key)) for key in entry.keys())
+    keys = entry.keys()
+    pairs = tuple((key, entry.text(key)) for key in keys)
     entry.done()
     return pairs
 

@@ -96,14 +96,14 @@ def _made(
             parts = split(_number(total, made).astype(np.int64), jitter(generator, weights, rows, noise))
             return [parts[:, i] for i in range(len(weights))]
         case "pick":
-            texts, weights = zip(*(item.split("=") for item in source.split("|")), strict=True)
-            chances = np.array([float(w) for w in weights])
+            texts, chances_given = zip(*(item.split("=") for item in source.split("|")), strict=True)
+            chances = np.array([float(w) for w in chances_given])
             chosen = generator.choice(len(texts), rows, p=chances / chances.sum())
             return [np.array(texts, dtype=object)[chosen]]
         case "name":
             key, _, table = source.partition(":")
-            names = dict(item.split("=") for item in table.split("|"))
-            return [np.array([names[k] for k in made[key]], dtype=object)]
+            meanings = dict(item.split("=") for item in table.split("|"))
+            return [np.array([meanings[k] for k in made[key]], dtype=object)]
         case "start":
             key, _, length = source.partition(":")
             return [np.array([k[: int(length)] for k in made[key]], dtype=object)]
@@ -140,7 +140,7 @@ def _number(name: str, made: dict[str, Any]) -> Any:
     return made[name].astype(float) if name in made else float(name)
 
 
-def _typed(values: Any, kind: ColumnType) -> pa.Array:
+def _typed(values: Any, kind: ColumnType) -> Any:
     cells = [None if v is None or v == "" else v for v in values]
     match kind:
         case ColumnType.STRING:

@@ -66,7 +66,11 @@ HOSTILE: dict[str, tuple[bytes, str, int | None]] = {
     "text after a quote": (changed(13, lambda x: x.replace("잠실", '"잠"실')), "broken-quote", 13),
     "letters for a number": (changed(5, lambda x: x.replace("1001", "1O01")), "bad-value", 5),
     "thousands separators": (changed(5, lambda x: x.replace("1001", '"1,001"')), "bad-value", 5),
-    "exponent from a spreadsheet": (changed(5, lambda x: x.replace("1001", "1.02E+12")), "spreadsheet-damage", 5),
+    "exponent by a spreadsheet": (
+        changed(5, lambda x: x.replace("1001", "1.02E+12")),
+        "spreadsheet-damage",
+        5,
+    ),
     "not a number": (changed(5, lambda x: x.replace("1001", "NaN")), "bad-value", 5),
     "empty number": (changed(5, lambda x: x.replace("1001", "")), "bad-value", 5),
     "number beyond 64 bits": (changed(5, lambda x: x.replace("1001", "9" * 40)), "bad-value", 5),
