@@ -25,6 +25,7 @@ from access_control.portal.routes import (
     front,
     grants,
     internal,
+    metadata,
     people,
     reviews,
     sessions,
@@ -49,7 +50,8 @@ def create_app(services: Services) -> Starlette:
     FileNotFoundError
         The front-end packages are not installed.
     """
-    modules = (front, catalogue, people, sessions, exports, reviews, grants, audit, dashboards, internal)
+    pages = (front, catalogue, metadata, people, sessions, exports, reviews, grants, audit, dashboards)
+    modules = (*pages, internal)
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 
     @asynccontextmanager

@@ -1,0 +1,45 @@
+"""What all three formats say alike: texts, licence, the label of made-up data. Knows no format."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog.descriptions import Dataset, Text
+from catalog.warehouse import Snapshot
+
+SYNTHETIC: Final = Text(
+    ko="합성 데이터: 만들어 낸 값이며 실제 통계가 아닙니다.",
+    en="Synthetic data: made-up values, not actual statistics.",
+)
+KOGL: Final = {  # Korea Open Government Licence, by its type
+    f"KOGL type {number}": f"https://www.kogl.or.kr/info/licenseType{number}.do" for number in (1, 2, 3, 4)
+}
+
+
+def title(dataset: Dataset, snapshot: Snapshot | None) -> Text:
+    """The title, labelled where the rows are made up."""
+    if snapshot is None or not snapshot.synthetic:
+        return dataset.title
+    return Text(ko=f"{dataset.title.ko} (합성 데이터)", en=f"{dataset.title.en} (synthetic data)")
+
+
+def description(dataset: Dataset, snapshot: Snapshot | None) -> Text:
+    """The description, beginning with the label where the rows are made up."""
+    if snapshot is None or not snapshot.synthetic:
+        return dataset.description
+    return Text(ko=f"{SYNTHETIC.ko} {dataset.description.ko}", en=f"{SYNTHETIC.en} {dataset.description.en}")
+
+
+def both(text: Text) -> str:
+    """Korean, then English, for formats without languages."""
+    return f"{text.ko} / {text.en}" if text.ko != text.en else text.ko
+
+
+def licence_url(dataset: Dataset) -> str | None:
+    """The address of a licence that is known by its name."""
+    return next((url for name, url in KOGL.items() if name in dataset.licence.en), None)
+
+
+def page(site: str, dataset: Dataset) -> str:
+    """The dataset's own page."""
+    return f"{site}/datasets/{dataset.name}"
