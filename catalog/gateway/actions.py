@@ -24,6 +24,7 @@ class Actions:
             "campus.datasets": self._datasets,
             "campus.describe": self._describe,
             "campus.partitions": self._partitions,
+            "campus.versions": self._versions,
             "campus.codes": codes.systems,
             "campus.codes.system": codes.codes,
             "campus.codes.crosswalk": codes.crosswalks,
@@ -65,6 +66,23 @@ class Actions:
         return self._entry(table) | {
             "columns": self._columns(table),
             **_prose(self._descriptions.get(table.grant.dataset)),
+        }
+
+    def _versions(self, request: Mapping[str, Any]) -> Any:
+        table, found = self._session.versions(_string(request, "name"))
+        return {
+            "name": table.name,
+            "versions": [
+                {
+                    "version": str(s.snapshot_id),
+                    "published": s.published_at.isoformat(),
+                    "rows": s.rows,
+                    "synthetic": s.synthetic,
+                    "source": s.source,
+                    "columns": [f.name for f in s.fields],
+                }
+                for s in found
+            ],
         }
 
     def _entry(self, table: Table) -> dict[str, Any]:

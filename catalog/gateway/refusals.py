@@ -183,9 +183,29 @@ def time_travel() -> QueryRefused:
     """AT (VERSION => …)."""
     return QueryRefused(
         "time-travel",
-        ko="AT (VERSION/TIMESTAMP) 으로 과거 판을 읽는 것은 아직 지원하지 않습니다. AT 절을 지우면 현재 "
-        "판을 읽습니다.",
-        en="Reading an earlier version with AT is not supported yet. Without AT the current version is read.",
+        ko='AT (VERSION/TIMESTAMP) 절은 쓸 수 없습니다. 과거 판은 FROM "데이터셋@판번호" 로 읽습니다. '
+        "판 번호: campus.versions('데이터셋').",
+        en='AT (VERSION/TIMESTAMP) cannot be used. Read an earlier version as FROM "dataset@version"; '
+        "versions: campus.versions('dataset').",
+    )
+
+
+def no_version(name: str, version: int, known: Iterable[str]) -> QueryRefused:
+    """A version the dataset does not have."""
+    listed = list(known)[:LISTED]
+    return QueryRefused(
+        "no-version",
+        ko=f"'{short(name)}' 데이터셋에 {version} 판이 없습니다. 있는 판(새것부터): {', '.join(listed)}.",
+        en=f"'{short(name)}' has no version {version}. Versions, newest first: {', '.join(listed)}.",
+    )
+
+
+def too_many_versions(limit: int) -> QueryRefused:
+    """More earlier versions in one statement than are mounted at once."""
+    return QueryRefused(
+        "too-many-versions",
+        ko=f"한 문장에서 과거 판은 {limit}개까지 읽을 수 있습니다. 나누어 실행하세요.",
+        en=f"One statement may read {limit} earlier versions. Split it.",
     )
 
 

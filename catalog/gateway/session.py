@@ -19,18 +19,23 @@ from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerPro
 from catalog.gateway.queries import Ledger
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
+from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import (
     Places,
     Table,
     Versions,
     Workspace,
+    asked_versions,
     code_systems,
     facts,
+    pinned,
     resolve,
     views,
 )
+from catalog.warehouse import Snapshot
 
 LOG = logging.getLogger(__name__)
+MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 MAX_OPEN: Final = 16  # admitted and not ended, one session
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
@@ -96,6 +101,7 @@ class SessionGateway:
         self._key: object = None
         self._generation = 0
         self._closed = ""  # why, once it is
+        self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
 
     # -- what the wire calls
 
@@ -112,10 +118,11 @@ class SessionGateway:
         workspace = self.workspace()
         try:
             self._demand_room()
+            workspace = self._pin(workspace, text)
             try:
                 statement = prepare(
                     text,
-                    tuple(workspace.tables),
+                    tuple(workspace.readable),
                     self._functions,
                     self._parser,
                     code_systems(workspace, self._codes),
@@ -169,7 +176,37 @@ class SessionGateway:
     def workspace(self) -> Workspace:
         """What may be read now."""
         now = datetime.now(UTC)
-        return resolve(self._guard.granted(self.identity, now), self._versions, now)
+        found = resolve(self._guard.granted(self.identity, now), self._versions, now)
+        try:
+            return pinned(found, self._pins, self._versions) if self._pins else found
+        except refusals.QueryRefused:  # a version that was kept is no more
+            self._pins = []
+            return found
+
+    def versions(self, name: str) -> tuple[Table, tuple[Snapshot, ...]]:
+        """A granted table and every version of it, newest first."""
+        (table,) = self.workspace().demand([name])
+        return table, self._versions.all(table)
+
+    def _pin(self, workspace: Workspace, text: str) -> Workspace:
+        """Keep the earlier versions a statement names; the least lately asked for give way.
+
+        The worker is made anew for a version it has not mounted yet, and keeps it for the next statement.
+        """
+        asked = [
+            (fold(name), version)
+            for name, version in asked_versions(text)
+            if any(fold(known) == fold(name) for known in workspace.tables)
+        ]
+        if not asked:
+            return workspace
+        if len(asked) > MOST_PINS:
+            raise refusals.too_many_versions(MOST_PINS)
+        kept = [pin for pin in self._pins if pin not in asked]
+        pins = [*kept, *asked][-MOST_PINS:]
+        made = pinned(workspace, pins, self._versions)
+        self._pins = pins
+        return made
 
     def warm(self) -> None:
         """Start parser and worker before the first query; a failure shows at the first query instead."""
@@ -252,7 +289,7 @@ class SessionGateway:
         self._generation += 1
         generation = self._generation
         session_id = self.identity.session_id
-        files = [f.path for t in workspace.tables.values() for f in t.snapshot.files]
+        files = workspace.files
         socket = self._places.session(session_id) / "data" / f"worker-{generation}.sock"
         socket.unlink(missing_ok=True)
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
 from catalog.warehouse import Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
 
 MAIN: Final = "main"
+_PINNED: Final = re.compile(r'"([A-Za-z][A-Za-z0-9_]{0,80})@([0-9]{1,19})"')
 FRESH: Final = 1.0  # how long a looked-up version counts as the newest [s]
 
 
@@ -76,10 +78,27 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """Granted tables by name, and the names of grants that lapsed."""
+    """Granted tables by name, and the names of grants that lapsed.
+
+    Attributes
+    ----------
+    pinned
+        Earlier versions that the session asked for, as `name@version`; covered by the table's own grant.
+    """
 
     tables: Mapping[str, Table]
     expired: Mapping[str, datetime]
+    pinned: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def readable(self) -> Mapping[str, Table]:
+        """Every table a statement may name."""
+        return {**self.tables, **self.pinned}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every data file once; versions of one dataset share files."""
+        return tuple(dict.fromkeys(f.path for t in self.readable.values() for f in t.snapshot.files))
 
     @property
     def key(self) -> tuple[tuple[str, str, str, int], ...]:
@@ -87,7 +106,7 @@ class Workspace:
         return tuple(
             sorted(
                 (t.name, t.grant.dataset, t.grant.variant, t.snapshot.snapshot_id)
-                for t in self.tables.values()
+                for t in self.readable.values()
             )
         )
 
@@ -101,7 +120,7 @@ class Workspace:
         """
         found = []
         for name in names:
-            table = next((t for t in self.tables.values() if fold(t.name) == fold(name)), None)
+            table = next((t for t in self.readable.values() if fold(t.name) == fold(name)), None)
             if table is None:
                 self.refuse_expired(name)
                 raise refusals.table_not_granted(name, self.tables)
@@ -137,6 +156,42 @@ class Versions:
             self._known[dataset, variant] = (time.monotonic(), snapshot)
         return snapshot
 
+    def version(self, table: Table, snapshot_id: int) -> Snapshot:
+        """One version of a granted table.
+
+        Raises
+        ------
+        QueryRefused
+            `no-version`, listing the newest there are.
+        """
+        grant = table.grant
+        try:
+            return self._warehouse.snapshot(grant.dataset, grant.variant, snapshot_id)
+        except WarehouseError:
+            known = [str(s.snapshot_id) for s in self.all(table)]
+            raise refusals.no_version(table.name, snapshot_id, known) from None
+
+    def all(self, table: Table) -> tuple[Snapshot, ...]:
+        """Every version of a granted table, newest first."""
+        return self._warehouse.versions(table.grant.dataset, table.grant.variant)
+
+
+def asked_versions(text: str) -> tuple[tuple[str, int], ...]:
+    """(table, version) of every `"table@version"` that a statement names."""
+    return tuple((name, int(version)) for name, version in dict.fromkeys(_PINNED.findall(text)))
+
+
+def pinned(workspace: Workspace, pins: Sequence[tuple[str, int]], versions: Versions) -> Workspace:
+    """The workspace with earlier versions of tables that are granted now; others are left out."""
+    found = {}
+    for name, snapshot_id in pins:
+        table = next((t for t in workspace.tables.values() if fold(t.name) == fold(name)), None)
+        if table is not None:
+            full = f"{table.name}@{snapshot_id}"
+            snapshot = versions.version(table, snapshot_id)
+            found[full] = Table(name=full, grant=table.grant, snapshot=snapshot)
+    return replace(workspace, pinned=found)
+
 
 def resolve(grants: Sequence[GrantedTable], versions: Versions, now: datetime) -> Workspace:
     """Grants to tables; the longest grant of a dataset variant counts."""
@@ -161,7 +216,7 @@ def quoted(name: str) -> str:
 def views(workspace: Workspace, places: Places) -> list[dict[str, str]]:
     """The statements that make the worker's views."""
     made = []
-    for table in workspace.tables.values():
+    for table in workspace.readable.values():
         select = duckdb_relation_sql(table.snapshot, [places.data(f.path) for f in table.snapshot.files])
         text = f"CREATE VIEW {CATALOG}.{SCHEMA}.{quoted(table.name)} AS {select}"
         made.append({"name": table.name, "text": text})
@@ -174,7 +229,7 @@ def code_systems(workspace: Workspace, codes: Mapping[str, Mapping[str, str]]) -
         table.name: {
             f.name: codes.get(table.grant.dataset, {}).get(f.name, "") for f in table.snapshot.fields
         }
-        for table in workspace.tables.values()
+        for table in workspace.readable.values()
     }
 
 

@@ -27,7 +27,7 @@ from campus.wire import Gateway
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame as DaskFrame
 
-    from campus.catalogue import Datasets, Description
+    from campus.catalogue import Datasets, Description, Versions
     from campus.exporting import Named, Receipt
     from campus.result import Result
 
@@ -46,6 +46,7 @@ __all__ = [
     "outbox",
     "sql",
     "table",
+    "versions",
 ]
 
 _gateway = Gateway()
@@ -87,12 +88,27 @@ def sql(query: str) -> Result:
     return Result(_gateway.query(query))
 
 
-def table(name: str, columns: Sequence[str] | None = None) -> Result:
-    """A whole dataset, streamed; better let `sql` filter and aggregate first."""
+def table(name: str, columns: Sequence[str] | None = None, version: int | str | None = None) -> Result:
+    """A whole dataset, streamed; better let `sql` filter and aggregate first.
+
+    Parameters
+    ----------
+    version
+        A version of `versions(name)`; the newest unless given. In SQL the same is `FROM "name@version"`.
+    """
+    from campus.catalogue import versioned
     from campus.result import Result
 
     wanted = ", ".join(_quoted(c) for c in columns) if columns else "*"
-    return Result(_gateway.query(f"SELECT {wanted} FROM {_quoted(name)}"))  # noqa: S608
+    source = _quoted(name if version is None else versioned(name, version))
+    return Result(_gateway.query(f"SELECT {wanted} FROM {source}"))  # noqa: S608
+
+
+def versions(name: str) -> Versions:
+    """Every version of a dataset, newest first: its number, when, how many rows, from what."""
+    from campus.catalogue import Versions
+
+    return Versions(_gateway.action("campus.versions", name=name))
 
 
 def dask(name: str, columns: Sequence[str] | None = None) -> DaskFrame:

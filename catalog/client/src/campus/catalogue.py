@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, overload
 
+from campus.errors import UsageError
 from campus.html import note, table
 
 
@@ -82,6 +83,55 @@ class Description:
             + table(["name", "type", "뜻", "meaning", "단위 · unit", "코드 · codes"], rows)
             + note(f"{self.rows:,}행 · {self.rows:,} rows" + (f" · {self.crs}" if self.crs else ""))
         )
+
+
+class Versions(Sequence[Mapping[str, Any]]):
+    """The versions of one dataset, newest first."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self.name: str = said["name"]
+        self._entries = tuple(said["versions"])
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._entries[index]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        lines = [f"  {e['version']} {e['published']} {e['rows']:,}행{_made_up(e)}" for e in self._entries]
+        return "\n".join([self.name, *lines])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [e["version"], e["published"], e["rows"], e["source"], _made_up(e).strip(" []")]
+            for e in self._entries
+        ]
+        return note(self.name) + table(
+            ["판 · version", "게시 · published", "행 · rows", "원자료 · source", ""], rows
+        )
+
+
+def versioned(name: str, version: object) -> str:
+    """The name of a version in SQL.
+
+    Raises
+    ------
+    UsageError
+        It is no version number.
+    """
+    text = str(version)
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(
+            "no-version",
+            ko=f"판 번호는 숫자입니다: {text[:40]!r}. campus.versions('{name}') 의 version 을 쓰세요.",
+            en=f"A version is a number, not {text[:40]!r}. Use a version of campus.versions('{name}').",
+        )
+    return f"{name}@{text}"
+
+
+def _made_up(entry: Mapping[str, Any]) -> str:
+    return " [합성 데이터]" if entry["synthetic"] else ""
 
 
 def _mark(entry: Mapping[str, Any]) -> str:

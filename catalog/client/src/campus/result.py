@@ -54,6 +54,11 @@ class Result:
         """The query's number in the access log."""
         return str(self._stream.facts.get("query_id", ""))
 
+    @property
+    def snapshots(self) -> dict[str, str]:
+        """The exact version of every dataset that was read; note it to repeat the result later."""
+        return dict(self._stream.facts.get("snapshots", {}))
+
     def arrow(self) -> pa.Table:
         """Everything as an Arrow table."""
         import pyarrow as pa
