@@ -31,8 +31,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """What stands in FROM under one name; `columns` by folded name, None where they are not known."""
+    """What stands in FROM; `columns` by folded name, None where they are not known; `node` is its reference."""
 
+    node: int
     name: str
     columns: Mapping[str, Column] | None
 
@@ -122,14 +123,16 @@ class _Reader:
                 name = fold(str(ref["table_name"]))
                 found = self.known.get(name) if ref["schema_name"] else scope.named.get(name)
                 columns = _renamed(found, ref["column_name_alias"])
-                yield Relation(name=fold(str(ref["alias"] or ref["table_name"])), columns=columns)
+                yield Relation(
+                    node=id(ref), name=fold(str(ref["alias"] or ref["table_name"])), columns=columns
+                )
             case "SUBQUERY":
                 columns = self.query(ref["subquery"]["node"], Scope(named=scope.named, outer=scope))
                 columns = _renamed(columns, ref["column_name_alias"])
-                yield Relation(name=fold(str(ref["alias"])), columns=columns)
+                yield Relation(node=id(ref), name=fold(str(ref["alias"])), columns=columns)
             case _:
                 self._nested({k: v for k, v in ref.items() if k != "type"}, scope)
-                yield Relation(name=fold(str(ref["alias"])), columns=None)
+                yield Relation(node=id(ref), name=fold(str(ref["alias"])), columns=None)
 
     def _conditions(self, ref: Node, scope: Scope) -> None:
         """The joins of one FROM: conditions, USING and NATURAL."""
@@ -152,9 +155,8 @@ class _Reader:
         if ref["type"] == "JOIN":
             yield from self._names(ref["left"], scope)
             yield from self._names(ref["right"], scope)
-        elif ref["type"] != "EMPTY":
-            name = fold(str(ref["alias"] or ref.get("table_name") or ""))
-            yield from (r for r in scope.relations if r.name == name)
+        else:
+            yield from (r for r in scope.relations if r.node == id(ref))
 
     # -- expressions
 
