@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """What stands in FROM; `columns` by folded name, None where they are not known; `node` is its reference."""
+    """What stands in FROM; `columns` by folded name, None where not known; `node` is its reference."""
 
     node: int
     name: str
