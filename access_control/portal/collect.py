@@ -20,6 +20,7 @@ from catalog.warehouse import Snapshot, Warehouse, duckdb_relation_sql
 FIRST_ROWS = 8
 MOST_POINTS = 400
 MOST_BARS = 12
+MOST_DOTS = 2_000  # of a map of places
 MOST_VERSIONS = 8  # whose periods are counted
 WIDTH = 640  # of a map, in its own units
 LONGEST_CELL = 60  # characters
@@ -129,6 +130,10 @@ def _map(c: duckdb.DuckDBPyConnection, source: str, column: str) -> dict[str, An
     shapes = shapely.from_wkb([bytes(row[0]) for row in found])
     if not len(shapes):
         return None
+    if shapes[0].geom_type == "Point":
+        west, _, east, _ = shapely.total_bounds(shapes)
+        few = shapes[:: len(shapes) // MOST_DOTS + 1]
+        shapes = shapely.buffer(few, max(east - west, 0.01) / 200, quad_segs=2)
     west, south, east, north = shapely.total_bounds(shapes)
     squeeze = np.cos(np.radians((south + north) / 2))  # a degree of longitude is shorter than one of latitude
     scale = WIDTH / ((east - west) * squeeze)

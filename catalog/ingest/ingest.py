@@ -19,6 +19,7 @@ from catalog.ingest.derive import complete
 from catalog.ingest.evidence import read_bytes
 from catalog.ingest.layouts import unknown_layout
 from catalog.ingest.model import Format, IngestError, Parsed, Recipe
+from catalog.ingest.portal_json import parse_portal
 from catalog.ingest.recipe import load_recipe
 from catalog.ingest.vector import PARTS, parse_geojson, parse_shapefile, shapefile_parts
 from catalog.ingest.weekly_json import parse_weekly
@@ -164,6 +165,8 @@ def _parse(path: Path, content: bytes, dataset: Dataset, recipe: Recipe) -> Pars
             return parse_csv(content, path.name, recipe, geometry)
         case Format.WEEKLY_JSON:
             return parse_weekly(content, path.name, recipe)
+        case Format.PORTAL_JSON:
+            return parse_portal(content, path.name, recipe, geometry)
         case Format.GEOJSON:
             return parse_geojson(content, path.name, recipe, geometry)
         case Format.SHAPEFILE:
@@ -180,7 +183,7 @@ def _kind(path: Path, content: bytes, takes: set[Format]) -> Format:
         return Format.XLSX
     start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
     if start in {b"{", b"["}:
-        return Format.WEEKLY_JSON if Format.WEEKLY_JSON in takes else Format.GEOJSON
+        return next((f for f in (Format.WEEKLY_JSON, Format.PORTAL_JSON) if f in takes), Format.GEOJSON)
     return Format.CSV
 
 

@@ -38,6 +38,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     WEEKLY_JSON = "weekly_json"
+    PORTAL_JSON = "portal_json"
     GEOJSON = "geojson"
     SHAPEFILE = "shapefile"
     XLSX = "xlsx"

@@ -72,3 +72,14 @@ def test_each_dataset_gets_the_figure_its_columns_make(facts: FactsShelf) -> Non
     assert kinds["subway_ridership"] == ("line", "date", "sum")
     assert kinds["card_sales"][0] == kinds["dong_codes"][0] == "bars"
     assert kinds["dong_boundary"][0] == "map"
+
+
+def test_places_without_area_are_drawn_and_those_unknown_left_out(facts: FactsShelf) -> None:
+    for name in ("bike_stations", "sdot_sensors"):
+        snapshot = facts.snapshot(name)
+        assert snapshot is not None
+        figure = facts.sample(snapshot).figure
+        assert figure is not None
+        assert figure.kind == "map"
+        assert 300 < len(figure.paths) <= 425
+        assert figure.width > 0 and 100 < figure.height < 2000

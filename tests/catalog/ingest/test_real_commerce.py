@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,16 @@ import shapely
 from pyproj import Transformer
 
 from catalog.ingest import IngestError
-from tests.catalog.ingest.support import column_sum, needs_real, new_warehouse, query, real, records, take
+from tests.catalog.ingest.support import (
+    REAL,
+    column_sum,
+    needs_real,
+    new_warehouse,
+    query,
+    real,
+    records,
+    take,
+)
 
 pytestmark = needs_real
 
@@ -174,3 +184,13 @@ def test_commercial_areas_move_from_metres_to_degrees(tmp_path: Path) -> None:
     assert found[5] == point.x
     assert 126.96 < longitude < 126.98
     assert 37.57 < latitude < 37.59
+
+
+def test_the_portals_json_of_dong_areas(tmp_path: Path) -> None:
+    warehouse = new_warehouse(tmp_path)
+    path = REAL / "codes" / "서울시 상권분석서비스(영역-행정동).json"
+    facts = json.loads(path.read_text("utf-8"))["DATA"]
+    assert take(warehouse, "dong_areas", path).rows == len(facts) == 425
+    found = query(warehouse, "dong_areas", "sum(area), sum(easting), sum(northing), count(geometry)")
+    keys = ("relm_ar", "xcnts_value", "ydnts_value")
+    assert found == (*(sum(f[k] for f in facts) for k in keys), 425)
