@@ -24,6 +24,7 @@ from access_control.portal.routes import (
     exports,
     front,
     grants,
+    ingest,
     internal,
     people,
     reviews,
@@ -49,7 +50,10 @@ def create_app(services: Services) -> Starlette:
     FileNotFoundError
         The front-end packages are not installed.
     """
-    modules = (front, catalogue, people, sessions, exports, reviews, grants, audit, dashboards, internal)
+    modules = (
+        *(front, catalogue, people, sessions, exports, reviews, grants, ingest, audit, dashboards),
+        internal,
+    )
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 
     @asynccontextmanager
