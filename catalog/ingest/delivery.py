@@ -134,7 +134,7 @@ def file_seen(source: SourceFile, parsed: Parsed, content: bytes) -> FileSeen:
         size=source.size,
         layout=parsed.layout.name,
         title=parsed.layout.title,
-        encoding=_encoding(content) if text else "",
+        encoding=(parsed.layout.encoding or _encoding(content)) if text else "",
         rows=parsed.rows,
     )
 
@@ -147,7 +147,7 @@ def first_rows(rows: pa.Table | None) -> tuple[tuple[str, ...], ...]:
 
 
 def _encoding(content: bytes) -> str:
-    """The encoding of text that was already read strictly, so only these three are possible."""
+    """The encoding of text that was read strictly: without a declared one, only these are possible."""
     if content.startswith(codecs.BOM_UTF8):
         return "UTF-8 (BOM)"
     decoder = codecs.getincrementaldecoder("utf-8")()
