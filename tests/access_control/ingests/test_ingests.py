@@ -204,13 +204,14 @@ def test_an_order_out_of_form_does_nothing(desk: IngestsDesk, launcher: Simulate
     run = upload(desk, {"2월.csv": subway()})
     order = launcher.uploads / "runs" / run.id / "order.json"
     content = json.loads(order.read_text("utf-8"))
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"files": [{"name": "../x", "sha256": "0" * 64}]},
         {"files": [{"name": "x", "sha256": "../../etc/passwd"}]},
         {"files": []},
         {"step": "remove"},
         {"dataset": "../subway"},
-    ):
+    )
+    for change in changes:
         order.write_text(json.dumps(content | change), "utf-8")
         with pytest.raises(Exception) as refused:
             launcher.work(run.id)
