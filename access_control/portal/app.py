@@ -24,6 +24,7 @@ from access_control.portal.routes import (
     exports,
     front,
     grants,
+    ingest,
     internal,
     metadata,
     people,
@@ -50,8 +51,10 @@ def create_app(services: Services) -> Starlette:
     FileNotFoundError
         The front-end packages are not installed.
     """
-    pages = (front, catalogue, metadata, people, sessions, exports, reviews, grants, audit, dashboards)
-    modules = (*pages, internal)
+    modules = (
+        *(front, catalogue, metadata, people, sessions, exports, reviews, grants, ingest, audit, dashboards),
+        internal,
+    )
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ FOR: Final = (
     ("menu-reviews", "/reviews", frozenset({Role.CHECKER})),
     ("menu-applications", "/applications", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-grants", "/grants", frozenset({Role.CUSTODIAN, Role.STAFF, Role.ADMINISTRATOR})),
+    ("menu-ingest", "/ingest", frozenset({Role.STAFF})),
     ("menu-people", "/people", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-audit", "/audit", frozenset({Role.AUDITOR})),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from access_control.exports.desk import ExportsDesk
 from access_control.grants.desk import GrantsDesk
+from access_control.ingests.desk import IngestsDesk
 from access_control.people.desk import PeopleDesk
 from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
@@ -80,6 +81,7 @@ class Services:
     grants: GrantsDesk
     sessions: SessionsDesk
     exports: ExportsDesk
+    ingests: IngestsDesk
     audit: AuditLog
     datasets: Mapping[str, Dataset]
     facts: FactsShelf

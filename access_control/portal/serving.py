@@ -85,15 +85,23 @@ def post(path: str, handler: Handler) -> Route:
     return Route(path, endpoint(handler), methods=["POST"])
 
 
-def endpoint(handler: Handler) -> Endpoint:
+def upload(path: str, handler: Callable[[Visit], Awaitable[Response]]) -> Route:
+    """A form with files: only from our own pages. The handler reads the body and checks the form's token."""
+    return Route(path, endpoint(handler, streamed=True), methods=["POST"])
+
+
+def endpoint(handler: Handler, *, streamed: bool = False) -> Endpoint:
     """The handler as Starlette calls it; a plain function runs in a thread, since desks wait for the disk."""
 
     async def serve(request: Request) -> Response:
         visit = anonymous(request)
         try:
-            visit = await _visit(request, visit)
-            if request.method in WRITES:
-                _check_form(visit)
+            visit = await _visit(request, visit, streamed=streamed)
+            if streamed:
+                check_origin(visit)
+            elif request.method in WRITES:
+                check_origin(visit)
+                check_token(visit, visit.form.text("csrf"))
             if inspect.iscoroutinefunction(handler):
                 return cast("Response", await handler(visit))
             return await run_in_threadpool(cast("Callable[[Visit], Response]", handler), visit)
@@ -175,8 +183,8 @@ def _answered(visit: Visit, error: Exception) -> Response:
         return PlainTextResponse(said, status_code=500, headers=dict(PAGE_HEADERS))
 
 
-async def _visit(request: Request, visit: Visit) -> Visit:
-    form = await _form(request) if request.method in WRITES else Form([])
+async def _visit(request: Request, visit: Visit, *, streamed: bool = False) -> Visit:
+    form = await _form(request) if request.method in WRITES and not streamed else Form([])
     token = cookie(request.headers, SESSION_COOKIE)
     person: Person | None = None
     if token:
@@ -206,10 +214,15 @@ async def _form(request: Request) -> Form:
     return form
 
 
-def _check_form(visit: Visit) -> None:
+def check_origin(visit: Visit) -> None:
+    """Stop what no page of ours sent."""
     if not from_own_page(visit.request.headers, visit.services.installation.url):
         raise Refused(403, "error-origin")
-    if not same_text(visit.form.text("csrf"), visit.csrf):
+
+
+def check_token(visit: Visit, token: str) -> None:
+    """Stop a form whose token is not this visitor's."""
+    if not same_text(token, visit.csrf):
         raise Refused(403, "error-form-old")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.ingest.ingest import Published, ingest
+from catalog.ingest.delivery import Delivery
+from catalog.ingest.findings import Inspection
+from catalog.ingest.ingest import Published, ingest, inspect, publish
 from catalog.ingest.model import IngestError
 
-__all__ = ["IngestError", "Published", "ingest"]
+__all__ = ["Delivery", "IngestError", "Inspection", "Published", "ingest", "inspect", "publish"]

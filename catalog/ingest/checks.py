@@ -1,18 +1,14 @@
-"""Checks a publisher's own arithmetic promises, from `checks.yml`. Knows rules; nothing of layouts."""
+"""The checks a dataset declares in `checks.yml`: their kinds, names and titles. Evaluates nothing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from catalog.descriptions import Dataset
+from catalog.descriptions import Dataset, Text
 from catalog.descriptions.strict_yaml import Entry, read
-from catalog.ingest.model import IngestError, Parsed
 
 
 class Kind(StrEnum):
@@ -24,16 +20,26 @@ class Kind(StrEnum):
     RANGE = "range"  # least <= value <= most
     PREFIX = "prefix"  # codes start so
     ONE_OF = "one_of"  # values are in a closed list
+    CODES = "codes"  # every code is in the column `others` of the published code table `table`
     EVEN = "even"  # every group holds at least share of the fullest group's rows
     GROUPS = "groups"  # each outer group holds exactly number inner groups
+    COMPLETE = "complete"  # every combination of the columns' values occurs, day by area for instance
     MONTHS = "months"  # every day of a month that occurs has rows
     ROWS = "rows"  # least <= rows of the file <= most
+    DRIFT = "drift"  # rows and total a period are within the factor `most` of the last version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One line of `checks.yml`; which values matter depends on the kind."""
+    """One line of `checks.yml`; which values matter depends on the kind.
 
+    Parameters
+    ----------
+    name
+        What an accepted exception names; given, or made from kind and column. Unique in the dataset.
+    """
+
+    name: str
     kind: Kind
     columns: tuple[str, ...]
     total: str
@@ -45,21 +51,77 @@ class Check:
     prefix: str
     values: tuple[str, ...]
     weights: tuple[float, ...]
+    table: str
+
+    @property
+    def title(self) -> Text:
+        """The rule in words."""
+        columns, others = _listed(self.columns), _listed(self.others)
+        match self.kind:
+            case Kind.SUM:
+                return Text(ko=f"{columns}의 합 = {self.total}", en=f"{columns} add up to {self.total}")
+            case Kind.AT_MOST:
+                return Text(
+                    ko=f"{columns}의 합 ≤ {self.total}", en=f"{columns} add up to {self.total} at most"
+                )
+            case Kind.CLOSE:
+                return Text(ko=f"{columns}의 합 ≈ {others}의 합", en=f"{columns} add up as {others} do")
+            case Kind.RANGE:
+                span = f"{self.least:g}..{self.most:g}"
+                return Text(ko=f"{columns} 범위 {span}", en=f"{columns} within {span}")
+            case Kind.PREFIX:
+                return Text(ko=f"{columns} 앞자리 {self.prefix}", en=f"{columns} begin {self.prefix}")
+            case Kind.ONE_OF:
+                return Text(ko=f"{columns}이(가) 정해진 값", en=f"{columns} are in their list")
+            case Kind.CODES:
+                return Text(
+                    ko=f"{columns}이(가) 코드표 {self.table}에 있음", en=f"{columns} are in {self.table}"
+                )
+            case Kind.EVEN:
+                return Text(ko=f"{columns}마다 행 수가 고름", en=f"rows are even over {columns}")
+            case Kind.GROUPS:
+                return Text(
+                    ko=f"{columns}마다 {others} {self.least:g}가지",
+                    en=f"{self.least:g} {others} for each {columns}",
+                )
+            case Kind.COMPLETE:
+                return Text(ko=f"{columns}의 모든 조합이 있음", en=f"every combination of {columns} occurs")
+            case Kind.MONTHS:
+                return Text(ko=f"{columns}: 한 달이 모두 있음", en=f"{columns}: whole months")
+            case Kind.ROWS:
+                return Text(
+                    ko=f"행 수 {self.least:g}~{self.most:g}", en=f"{self.least:g} to {self.most:g} rows"
+                )
+            case Kind.DRIFT:
+                what = f"·{self.total}" if self.total else ""
+                return Text(
+                    ko=f"지난 판과 행 수{what} 차이 {self.most:g}배 이내",
+                    en=f"rows{what} within {self.most:g} times of the last version",
+                )
 
 
 def load_checks(file: Path, dataset: Dataset) -> tuple[Check, ...]:
     """The checks, agreed with the description; DescriptionError otherwise."""
     entry = read(file)
-    checks = tuple(_check(e, dataset) for e in entry.entries("checks"))
+    seen: Counter[str] = Counter()
+    checks = tuple(_check(e, dataset, seen) for e in entry.entries("checks"))
     entry.done()
     return checks
 
 
-def _check(entry: Entry, dataset: Dataset) -> Check:
+def _check(entry: Entry, dataset: Dataset, seen: Counter[str]) -> Check:
+    kind = entry.one_of("kind", Kind)
+    columns, total = entry.texts("columns", ()), entry.text("total", "")
+    given = entry.text("name", "")
+    base = "-".join([kind.value, *([total or columns[0]] if total or columns else [])])
+    seen[given or base] += 1
+    if given and seen[given] > 1:
+        raise entry.error("name", ko=f"'{given}'이(가) 두 번 있습니다", en=f"'{given}' is given twice")
     check = Check(
-        kind=entry.one_of("kind", Kind),
-        columns=entry.texts("columns", ()),
-        total=entry.text("total", ""),
+        name=given or (base if seen[base] == 1 else f"{base}-{seen[base]}"),
+        kind=kind,
+        columns=columns,
+        total=total,
         others=entry.texts("others", ()),
         tolerance=entry.number("tolerance", 0.0),
         share=entry.number("share", 0.0),
@@ -68,165 +130,25 @@ def _check(entry: Entry, dataset: Dataset) -> Check:
         prefix=entry.text("prefix", ""),
         values=entry.texts("values", ()),
         weights=entry.numbers("weights"),
+        table=entry.text("table", ""),
     )
     entry.done()
     if check.weights and len(check.weights) != len(check.columns):
         raise entry.error("weights", ko="열마다 하나씩이어야 합니다", en="needs one for each column")
-    for name in (*check.columns, *check.others, *((check.total,) if check.total else ())):
+    own = (*check.columns, *(() if kind is Kind.CODES else check.others), *((total,) if total else ()))
+    for name in own:
         if name not in {c.name for c in dataset.columns}:
             raise entry.error("columns", ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
+    if kind is Kind.CODES and (not check.table or len(check.others) != 1):
+        raise entry.error(
+            "table",
+            ko="코드표와 그 열 하나(others)가 필요합니다",
+            en="needs a table and others: [its column]",
+        )
+    if kind is Kind.DRIFT and not 1 < check.most < float("inf"):
+        raise entry.error("most", ko="1보다 큰 배수여야 합니다", en="must be a factor above 1")
     return check
 
 
-def run_checks(checks: tuple[Check, ...], rows: pa.Table, parsed: Parsed) -> None:
-    """Refuse the file at its first failing row.
-
-    Raises
-    ------
-    IngestError
-        `check-failed`, naming the columns and both values; or `incomplete` for missing rows.
-    """
-    for check in checks:
-        match check.kind:
-            case Kind.SUM | Kind.AT_MOST | Kind.CLOSE:
-                _compare(check, rows, parsed)
-            case Kind.RANGE:
-                for name in check.columns:
-                    _in_range(check, name, rows, parsed)
-            case Kind.PREFIX:
-                for name in check.columns:
-                    good = pc.starts_with(rows[name], check.prefix)
-                    ko, en = (
-                        f"'{name}'이(가) {check.prefix}(으)로 시작하지 않음",
-                        f"'{name}' does not begin {check.prefix}",
-                    )
-                    _refuse_first(good, rows[name], parsed, ko, en)
-            case Kind.ONE_OF:
-                for name in check.columns:
-                    good = pc.is_in(
-                        rows[name], value_set=pa.array(check.values, pa.string()), skip_nulls=True
-                    )
-                    good = pc.or_(good, pc.is_null(rows[name]))
-                    ko, en = f"'{name}'이(가) 정해진 값이 아님", f"'{name}' is not in its list"
-                    _refuse_first(good, rows[name], parsed, ko, en)
-            case Kind.EVEN:
-                _even(check, rows, parsed)
-            case Kind.GROUPS:
-                _groups(check, rows, parsed)
-            case Kind.MONTHS:
-                _months(check, rows, parsed)
-            case Kind.ROWS:
-                if not check.least <= rows.num_rows <= check.most:
-                    _incomplete(
-                        parsed,
-                        f"{rows.num_rows:,}행입니다. {check.least:g}~{check.most:g}행이어야 합니다",
-                        f"has {rows.num_rows:,} rows; {check.least:g} to {check.most:g} are expected",
-                    )
-
-
-def _in_range(check: Check, name: str, rows: pa.Table, parsed: Parsed) -> None:
-    values: Any = rows[name]
-    least, most = pa.scalar(check.least), pa.scalar(check.most)
-    good = pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))
-    text = f"{check.least:g}..{check.most:g}"
-    _refuse_first(good, values, parsed, f"'{name}'이(가) {text} 밖", f"'{name}' is outside {text}")
-
-
-def _compare(check: Check, rows: pa.Table, parsed: Parsed) -> None:
-    parts = _added(rows, check.columns, check.weights)
-    total = pc.cast(rows[check.total], pa.float64())
-    if check.kind is Kind.AT_MOST:
-        good = pc.less_equal(parts, pc.add(total, check.tolerance))
-        other, sign = total, "≤"
-    else:
-        other = _added(rows, check.others) if check.kind is Kind.CLOSE else total
-        allowed = pc.add(pc.multiply(total, check.share), check.tolerance)
-        good = pc.less_equal(pc.abs(pc.subtract(parts, other)), allowed)
-        sign = "="
-    left = "+".join(check.columns[:3]) + ("+…" if len(check.columns) > 3 else "")
-    right = "+".join(check.others[:3]) if check.kind is Kind.CLOSE else check.total
-    index = _first_false(good)
-    if index is not None:
-        a, b = parts[index].as_py(), other[index].as_py()
-        raise IngestError(
-            "check-failed",
-            file=parsed.file,
-            line=parsed.line(index),
-            ko=f"{left} {sign} {right}이어야 하는데 {a:,.0f}와 {b:,.0f}입니다. 값이 바뀌거나 잘렸습니다",
-            en=f"{left} {sign} {right} must hold, found {a:,.0f} and {b:,.0f}; values were changed or cut",
-        )
-
-
-def _added(rows: pa.Table, names: tuple[str, ...], weights: tuple[float, ...] = ()) -> Any:
-    total: Any = pa.scalar(0.0)
-    for number, name in enumerate(names):
-        weight = weights[number] if weights else 1.0
-        total = pc.add(total, pc.multiply(pc.cast(rows[name], pa.float64()), weight))
-    return total
-
-
-def _first_false(good: Any) -> int | None:
-    """First row that is false; a comparison with a missing value does not count."""
-    index: int = pc.index(pc.fill_null(good, True), False).as_py()
-    return index if index >= 0 else None
-
-
-def _refuse_first(good: Any, values: Any, parsed: Parsed, ko: str, en: str) -> None:
-    index = _first_false(good)
-    if index is not None:
-        shown = str(values[index].as_py())[:40]
-        raise IngestError(
-            "check-failed",
-            file=parsed.file,
-            line=parsed.line(index),
-            ko=f"{ko}: {shown}",
-            en=f"{en}: {shown}",
-        )
-
-
-def _counts(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[str, int]]:
-    grouped = rows.group_by(list(names)).aggregate([([], "count_all")])
-    keys = zip(*(grouped[n].to_pylist() for n in names), strict=True)
-    counts: list[Any] = grouped["count_all"].to_pylist()
-    return [(" ".join(map(str, k)), c) for k, c in zip(keys, counts, strict=True)]
-
-
-def _even(check: Check, rows: pa.Table, parsed: Parsed) -> None:
-    counts = _counts(rows, check.columns)
-    fullest = max(c for _, c in counts)
-    for key, count in counts:
-        if count < check.share * fullest:
-            _incomplete(
-                parsed,
-                f"{key}의 행이 {count:,}개뿐입니다 (다른 때는 {fullest:,}개). 파일이 잘렸는지 확인하세요",
-                f"{key} has only {count:,} rows where others have {fullest:,}; the file may be cut off",
-            )
-
-
-def _groups(check: Check, rows: pa.Table, parsed: Parsed) -> None:
-    inner = rows.group_by([*check.columns, *check.others]).aggregate([])
-    for key, count in _counts(inner, check.columns):
-        if count != check.least:
-            _incomplete(
-                parsed,
-                f"{key}에 '{check.others[0]}'이(가) {count}가지입니다. {check.least:g}가지여야 합니다",
-                f"{key} has {count} values of '{check.others[0]}'; {check.least:g} are expected",
-            )
-
-
-def _months(check: Check, rows: pa.Table, parsed: Parsed) -> None:
-    days: set[Any] = set(pc.unique(rows[check.columns[0]]).to_pylist())
-    for month in sorted({d.replace(day=1) for d in days}):
-        following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
-        missing = [d for d in range(1, (following - month).days + 1) if month.replace(day=d) not in days]
-        if missing:
-            shown = ", ".join(map(str, missing[:8]))
-            _incomplete(
-                parsed,
-                f"{month:%Y-%m}에 {shown}일이 없습니다. 한 달을 모두 담은 파일이 필요합니다",
-                f"{month:%Y-%m} lacks day {shown}; a file must hold whole months",
-            )
-
-
-def _incomplete(parsed: Parsed, ko: str, en: str) -> None:
-    raise IngestError("incomplete", file=parsed.file, line=None, ko=ko, en=en)
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,4 +1,8 @@
-"""The use case: several files in, one version out, or nothing changed. Knows no people's rights."""
+"""The use case in two steps: inspect several files, publish one version or nothing. Knows no people's rights.
+
+Page and command line take the same steps. `inspect` reads, checks and compares, and changes nothing.
+`publish` refuses while a check fails, unless an exception names exactly that check and says why.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.descriptions import Dataset
-from catalog.ingest.checks import load_checks, run_checks
+from catalog.ingest.checks import load_checks
+from catalog.ingest.compare import code_table, compare
 from catalog.ingest.delimited import parse_csv
+from catalog.ingest.delivery import (
+    Delivery,
+    changed_since,
+    drifted,
+    file_seen,
+    first_rows,
+    outcome,
+    refusal,
+    require_publishable,
+)
 from catalog.ingest.derive import complete
+from catalog.ingest.evaluate import Failure, evaluate
 from catalog.ingest.evidence import read_bytes
+from catalog.ingest.findings import FileSeen, Inspection, Status
 from catalog.ingest.layouts import unknown_layout
 from catalog.ingest.model import Format, IngestError, Parsed, Recipe
 from catalog.ingest.portal_json import parse_portal
@@ -24,9 +42,10 @@ from catalog.ingest.recipe import load_recipe
 from catalog.ingest.vector import PARTS, parse_geojson, parse_shapefile, shapefile_parts
 from catalog.ingest.weekly_json import parse_weekly
 from catalog.ingest.workbook import parse_xlsx
-from catalog.warehouse import MAIN, Publication, Replace, SourceFile, Warehouse
+from catalog.warehouse import MAIN, AcceptedException, Publication, Replace, SourceFile, Warehouse
 from catalog.warehouse.schema import period_of
 
+T = TypeVar("T")
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
 
@@ -84,29 +103,107 @@ def ingest(
     WarehouseError
         Another publication of this dataset is running.
     """
+    delivery = inspect(dataset, files, warehouse, progress, datasets=datasets)
+    return publish(dataset, delivery, warehouse, now, by, progress=progress)
+
+
+def inspect(
+    dataset: Dataset,
+    files: Sequence[Path],
+    warehouse: Warehouse,
+    progress: Callable[[str], None] = lambda text: None,
+    *,
+    datasets: Path = DATASETS,
+) -> Delivery:
+    """Read the files, run every check, compare with the last version; changes nothing.
+
+    A file that cannot be read is a refusal in what was found, as is a failing check: neither stops the look
+    at the other files.
+
+    Raises
+    ------
+    DescriptionError
+        The recipe or the checks of the dataset cannot be used.
+    """
     recipe = load_recipe(datasets / dataset.name / "recipe.yml", dataset)
     checks = load_checks(datasets / dataset.name / "checks.yml", dataset)
+    codes = code_table(warehouse)
     tables: list[pa.Table] = []
     sources: list[SourceFile] = []
+    seen: list[FileSeen] = []
+    refused: list[IngestError] = []
+    problems: list[IngestError] = []
+    failures: dict[str, list[Failure]] = {}
     owners: dict[str, str] = {}
-    for path in _wanted(files):
+    for path in _or_refused(lambda: _wanted(files), refused, problems) or ():
         progress(f"{path.name}: 읽는 중 / reading")
-        content = read_bytes(path)
-        parsed = _parse(path, content, dataset, recipe)
-        rows = complete(parsed, recipe, dataset)
-        run_checks(checks, rows, parsed)
-        _no_overlap(_periods(dataset, rows) or ("",), path.name, owners)
-        sources.extend(_sources(path, content, parsed))
-        tables.append(rows)
-        progress(f"{path.name}: {parsed.rows:,}행, 레이아웃 {parsed.layout.name} / {parsed.rows:,} rows")
-        if parsed.aside:
+        read = _or_refused(lambda path=path: _read(path, dataset, recipe), refused, problems)  # type: ignore[misc]
+        if read is None:
+            continue
+        for check in checks:
+            failure = evaluate(check, read.rows, read.parsed, codes)
+            if failure is not None:
+                failures.setdefault(check.name, []).append(failure)
+                problems.append(failure.error)
+        periods = _periods(dataset, read.rows) or ("",)
+        _or_refused(lambda: _no_overlap(periods, path.name, owners), refused, problems)  # noqa: B023 called now
+        sources.extend(read.sources)
+        seen.append(file_seen(read.sources[0], read.parsed, read.content))
+        tables.append(read.rows)
+        found = read.parsed
+        progress(f"{path.name}: {found.rows:,}행, 레이아웃 {found.layout.name} / {found.rows:,} rows")
+        if found.aside:
             progress(
-                f"{path.name}: 합계 {parsed.aside:,}행은 맞춰 보고 제외"
-                f" / {parsed.aside:,} totals agreed, set aside"
+                f"{path.name}: 합계 {found.aside:,}행은 맞춰 보고 제외"
+                f" / {found.aside:,} totals agreed, set aside"
             )
-    whole = pa.concat_tables(tables)
-    periods = _periods(dataset, whole)
+    whole = pa.concat_tables(tables) if tables else None
+    comparison = compare(dataset, checks, whole, warehouse) if whole is not None else None
+    outcomes = tuple(outcome(c, failures.get(c.name, []), comparison, codes) for c in checks)
+    problems += [drifted(o) for o in outcomes if o.status is Status.FAILED and o.name not in failures]
+    return Delivery(
+        inspection=Inspection(
+            dataset=dataset.name,
+            recipe=recipe.version,
+            files=tuple(seen),
+            columns=tuple(c.name for c in dataset.columns),
+            preview=first_rows(whole),
+            outcomes=outcomes,
+            refusals=tuple(refusal(e) for e in refused),
+            difference=comparison.difference(dataset) if comparison is not None and not refused else None,
+        ),
+        rows=whole,
+        sources=tuple(sources),
+        problems=tuple(problems),
+    )
+
+
+def publish(
+    dataset: Dataset,
+    delivery: Delivery,
+    warehouse: Warehouse,
+    now: datetime,
+    by: str,
+    exceptions: Sequence[AcceptedException] = (),
+    progress: Callable[[str], None] = lambda text: None,
+) -> Published:
+    """Publish what was inspected as one version: all of it or nothing.
+
+    Raises
+    ------
+    IngestError
+        A file was refused; a check fails without an exception that names it; an exception names a check
+        that does not fail; or another version was published since the inspection.
+    WarehouseError
+        Another publication of this dataset is running.
+    """
+    require_publishable(delivery, exceptions)
+    inspection, whole = delivery.inspection, delivery.rows
+    assert whole is not None and inspection.difference is not None
     before = warehouse.versions(dataset.name)[:1]
+    if (before[0].snapshot_id if before else None) != inspection.difference.base:
+        raise changed_since(dataset.name)
+    periods = _periods(dataset, whole)
     replace = None
     if dataset.period is not None:
         replace = Replace(column=dataset.period.column, unit=dataset.period.unit, periods=frozenset(periods))
@@ -115,9 +212,11 @@ def ingest(
         by=by,
         synthetic=False,
         source=dataset.source.ko,
-        recipe=recipe.version,
-        files=tuple(sources),
+        recipe=inspection.recipe,
+        files=delivery.sources,
+        exceptions=tuple(exceptions),
     )
+    progress(f"{dataset.name}: 공개하는 중 / publishing")
     snapshot = warehouse.publish(dataset, MAIN, whole, publication, replace)
     progress(f"{dataset.name}: {snapshot.rows:,}행 공개 / published")
     return Published(
@@ -125,10 +224,35 @@ def ingest(
         snapshot_id=snapshot.snapshot_id,
         rows=whole.num_rows,
         total_rows=snapshot.rows,
-        files=tuple(sources),
+        files=delivery.sources,
         periods=periods,
         replaced_synthetic=any(b.synthetic for b in before),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One file as it was read."""
+
+    parsed: Parsed
+    rows: pa.Table
+    sources: list[SourceFile]
+    content: bytes
+
+
+def _read(path: Path, dataset: Dataset, recipe: Recipe) -> _Read:
+    content = read_bytes(path)
+    parsed = _parse(path, content, dataset, recipe)
+    return _Read(parsed, complete(parsed, recipe, dataset), _sources(path, content, parsed), content)
+
+
+def _or_refused(step: Callable[[], T], refused: list[IngestError], problems: list[IngestError]) -> T | None:
+    try:
+        return step()
+    except IngestError as error:
+        refused.append(error)
+        problems.append(error)
+        return None
 
 
 def _wanted(files: Sequence[Path]) -> tuple[Path, ...]:

@@ -103,6 +103,11 @@ class Launcher:
         answer, fds = self._call("start_parser", session_id=session_id)
         return _started(answer), socket.socket(fileno=_only(fds))
 
+    def start_ingest(self, run_id: str) -> StartedSandbox:
+        """Start the run whose order lies in the folder of that name among the uploads."""
+        answer, _ = self._call("start_ingest", run_id=run_id)
+        return _started(answer)
+
     def status(self, sandbox_id: str) -> int | Gone | None:
         """The exit code, None while running, or GONE for one the launcher does not know."""
         answer, _ = self._call("status", sandbox_id=sandbox_id)

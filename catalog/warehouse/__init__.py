@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog.warehouse.difference import Difference, difference
 from catalog.warehouse.model import (
     MAIN,
+    AcceptedException,
     DataFile,
     Field,
     Publication,
@@ -18,6 +19,7 @@ from catalog.warehouse.warehouse import Warehouse
 
 __all__ = [
     "MAIN",
+    "AcceptedException",
     "DataFile",
     "Difference",
     "Field",

@@ -29,8 +29,16 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedException:
+    """A named check that failed, and why a steward published all the same."""
+
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """Who published what, when, from which files; kept in the snapshot for ever."""
+    """Who published what, when, from which files, over which failing checks; kept in the snapshot."""
 
     now: datetime
     by: str
@@ -38,6 +46,7 @@ class Publication:
     source: str
     recipe: str
     files: tuple[SourceFile, ...] = ()
+    exceptions: tuple[AcceptedException, ...] = ()
 
     def properties(self) -> dict[str, str]:
         """As properties of an Iceberg snapshot."""
@@ -52,6 +61,9 @@ class Publication:
             "campus.source": self.source,
             "campus.recipe": self.recipe,
             "campus.files": json.dumps(files, ensure_ascii=False),
+            "campus.exceptions": json.dumps(
+                [{"check": e.check, "reason": e.reason} for e in self.exceptions], ensure_ascii=False
+            ),
         }
 
     @staticmethod
@@ -64,6 +76,9 @@ class Publication:
             source=properties["campus.source"],
             recipe=properties["campus.recipe"],
             files=tuple(SourceFile(**f) for f in json.loads(properties["campus.files"])),
+            exceptions=tuple(
+                AcceptedException(**e) for e in json.loads(properties.get("campus.exceptions", "[]"))
+            ),
         )
 
 

@@ -32,6 +32,14 @@ def parser() -> argparse.ArgumentParser:
 
     ingest = commands.add_parser("ingest", help="제공기관 파일을 적재 / load publisher files")
     _state(ingest)
+    ingest.add_argument("--check", action="store_true", help="검사만 하고 공개하지 않음 / only inspect")
+    ingest.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="CHECK=REASON",
+        help="실패한 검사의 예외와 사유 / accept a failing check, and say why",
+    )
     ingest.add_argument("dataset", help="데이터셋 이름 / dataset name")
     ingest.add_argument("files", nargs="+", help="제공기관의 원본 파일 / the publisher's own files")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.sandbox.beneath import NotRegular, open_beneath, open_regular
+from catalog.sandbox.beneath import NotRegular, open_beneath, open_folder, open_regular
 from catalog.sandbox.model import Isolation, Mode, Sandbox
 from hub_config.launcher import folders, forms, homes, outbox, places, profiles, refusal
 from hub_config.launcher.sandboxes import Sandboxes, listening_socket
@@ -44,6 +44,7 @@ class Calls:
             "start_dashboard": self._start_dashboard,
             "start_worker": self._start_worker,
             "start_parser": self._start_parser,
+            "start_ingest": self._start_ingest,
             "status": self._status,
             "stop": self._stop,
             "list": self._list,
@@ -124,6 +125,19 @@ class Calls:
         session_id = forms.session_id(given)
         sandbox = profiles.parser(self._settings, self._isolation, session_id=session_id)
         return self._controlled("parser", session_id, sandbox)
+
+    def _start_ingest(self, given: Mapping[str, Any]) -> Answer:
+        """The order lies in the run's folder, for the run to read: nothing of it is read here."""
+        forms.only(given, "run_id")
+        run_id = forms.run_id(given)
+        try:
+            with folders.opened(self._settings.state / "uploads" / "runs") as runs:
+                os.close(open_folder(runs, run_id))
+        except OSError as error:
+            raise refusal.missing("run", run_id) from error
+        sandbox = profiles.ingest_run(self._settings, self._isolation, run_id=run_id)
+        entry = self._sandboxes.start("ingest", run_id, sandbox, {})
+        return Answer(body=_started(sandbox.name, entry.running.pid))
 
     def _status(self, given: Mapping[str, Any]) -> Answer:
         forms.only(given, "sandbox_id")

@@ -11,7 +11,7 @@ from hub_config.launcher import places, refusal
 _SESSION = re.compile(r"[0-9a-f]{20}")
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}")
 _DASHBOARD = re.compile(r"[a-z][a-z0-9_-]{1,40}")
-_SANDBOX = re.compile(r"(session|worker|parser|dashboard)-[0-9a-f]{20}(-[0-9]{1,9})?")
+_SANDBOX = re.compile(r"(session|worker|parser|dashboard|ingest)-[0-9a-f]{20}(-[0-9]{1,9})?")
 _PREFIX = re.compile(r"/(?:[A-Za-z0-9_-]{1,64}/){0,8}")
 _STEP = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9_.=+-]{0,200}")
 _MOST_FILES = 10_000
@@ -23,6 +23,11 @@ _LONGEST_GRACE = 60.0
 def session_id(given: Mapping[str, Any]) -> str:
     """Twenty lowercase hexadecimal digits."""
     return _matching(given, "session_id", _SESSION)
+
+
+def run_id(given: Mapping[str, Any]) -> str:
+    """Id of an ingest run: the form of a session's."""
+    return _matching(given, "run_id", _SESSION)
 
 
 def slug(given: Mapping[str, Any], parameter: str) -> str:

@@ -13,7 +13,7 @@ RATE = 64 << 10  # bytes a second taken once the first burst is spent
 BURST = 1 << 20
 CHUNK = 64 << 10
 KEPT = 200  # logs of ended sandboxes
-_OF_SANDBOX = re.compile(r"(session|worker|parser|dashboard)-[0-9a-f]{20}(-[0-9]+)?\.log")
+_OF_SANDBOX = re.compile(r"(session|worker|parser|dashboard|ingest)-[0-9a-f]{20}(-[0-9]+)?\.log")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from catalog.sandbox.model import Isolation, Limits, Mount, Sandbox
 from hub_config.launcher import places
-from hub_config.launcher.services import service
+from hub_config.launcher.services import ingest_run, service
 from hub_config.settings import Settings
 
-__all__ = ["CHANNEL_FD", "dashboard", "parser", "service", "session", "worker"]
+__all__ = ["CHANNEL_FD", "dashboard", "ingest_run", "parser", "service", "session", "worker"]
 
 CHANNEL_FD = 3  # a session's listening socket; a worker's or parser's control socket
 _PARSER_MEMORY = 1 << 30  # mostly stacks of threads, counted where only per-process limits exist

@@ -21,6 +21,7 @@ log = logging.getLogger("campus.launcher")
 
 _REMEMBERED = 1000  # exit codes kept after the end
 _HELPERS = ("worker", "parser")
+_ALONE = "ingest"  # has no session, no socket and no helper
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Sandboxes:
         self.on_end(entry)
         entry.output.close()
         log.info("ended %s code %d", name, code)
-        if entry.kind in _HELPERS:
+        if entry.kind in (*_HELPERS, _ALONE):
             return
         folders.remove(self._settings.run / "sessions", entry.session_id)
         for other, helper in list(self.running.items()):

@@ -12,6 +12,8 @@ from hub_config.settings import Settings
 
 _CODE = ("catalog", "access_control", "hub_config", "datasets", "notebooks")
 _LIMITS = Limits(file_size=None, open_files=65_536)
+_INGEST_PROCESSES = 512
+_INGEST_FILE = 64 << 30  # [bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ SERVICES: dict[str, Needs] = {
         makes=("gateway",),
     ),
     "portal": Needs(
-        writable=("access", "catalog", "exports", "dashboards"),
+        writable=("access", "catalog", "exports", "dashboards", "uploads"),
         readable=("warehouse", "audit", "secrets"),
         web=True,
         asks=("launcher", "audit", "hub", "gate"),
@@ -103,6 +105,25 @@ def service(settings: Settings, isolation: Isolation, name: str) -> Sandbox:
         limits=_LIMITS,
         workdir=str(settings.repo),
         log=log,
+    )
+
+
+def ingest_run(settings: Settings, isolation: Isolation, *, run_id: str) -> Sandbox:
+    """One run of the ingest service over uploads: it reads them, and writes its own run's folder."""
+    sandbox = service(settings, isolation, "ingest")
+    folder = settings.state / "uploads" / "runs" / run_id
+    uploads = settings.state / "uploads" / "blobs"
+    return dataclasses.replace(
+        sandbox,
+        name=f"ingest-{run_id}",
+        argv=(*sandbox.argv, "--run", run_id),
+        mounts=(
+            *sandbox.mounts,
+            Mount(source=uploads, target=str(uploads)),
+            Mount(source=folder, target=str(folder), writable=True),
+        ),
+        limits=dataclasses.replace(_LIMITS, processes=_INGEST_PROCESSES, file_size=_INGEST_FILE),
+        log=None,
     )
 
 

@@ -1,7 +1,8 @@
-"""Loads publisher files into a dataset: `… ingest --state VAR --by WHO DATASET FILE…`.
+"""Loads publisher files once, within walls: named files for the command line, or a run's order.
 
-Runs once, within walls that show it the warehouse and the named files. Prints one JSON object a line:
-`{"progress": sentence}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
+`… --state VAR --by WHO [--check] [--accept CHECK=REASON]… DATASET FILE…` prints one JSON object a line:
+`{"progress": sentence}`, `{"inspected": …}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
+`… --state VAR --run ID` does what the order in that run's folder says, answers there and prints nothing.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from access_control.audit.client import AuditClient
-from access_control.audit.event import Action, AuditEvent
+from access_control.audit.event import AuditEvent
 from access_control.errors import AuditError
-from catalog.descriptions import load_all
+from access_control.ingests.record import publication_event
+from catalog.descriptions import Dataset, load_all
 from catalog.errors import CatalogError
-from catalog.ingest import ingest
-from catalog.warehouse import Warehouse
+from catalog.ingest import IngestError, Published, inspect, publish
+from catalog.ingest.report import to_json
+from catalog.ingest.run import Order, perform
+from catalog.warehouse import AcceptedException, Warehouse
 from hub_config.settings import Settings, load
 
 
@@ -26,13 +32,19 @@ def main() -> int:
     """Load, record, report; 0 also where it refused, since it said so."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", required=True)
-    parser.add_argument("--by", required=True)
-    parser.add_argument("dataset")
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--run")
+    parser.add_argument("--by")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--accept", action="append", default=[])
+    parser.add_argument("dataset", nargs="?")
+    parser.add_argument("files", nargs="*", type=Path)
     given = parser.parse_args()
     settings = load({"state": given.state})
+    if given.run is not None:
+        return _run(settings, given.run)
     try:
-        _ingest(settings, given.by, given.dataset, given.files, datetime.now(UTC))
+        exceptions = tuple(_exception(text) for text in given.accept)
+        _ingest(settings, given.by, given.dataset, given.files, exceptions, check_only=given.check)
     except CatalogError as error:
         _say(refused={"ko": error.ko, "en": error.en})
     except AuditError as error:
@@ -41,32 +53,45 @@ def main() -> int:
     return 0
 
 
-def _ingest(settings: Settings, by: str, name: str, files: list[Path], now: datetime) -> None:
-    descriptions = load_all(settings.repo / "datasets")
-    if name not in descriptions:
-        known = ", ".join(sorted(descriptions))
-        raise CatalogError(
-            "dataset-unknown",
-            ko=f"'{name}' 데이터셋은 없습니다. 있는 것: {known}",
-            en=f"there is no dataset '{name}'; there are: {known}",
+def _run(settings: Settings, run_id: str) -> int:
+    """What a steward ordered on a page; a run that ends here without a result counts as failed there."""
+    uploads = settings.state / "uploads"
+    audit = _audit(settings)
+
+    def record(order: Order, done: Published) -> None:
+        audit.append(_event(order.by, order.now, done, order.exceptions, order.event_id))
+
+    with tempfile.TemporaryDirectory() as scratch:
+        perform(
+            uploads / "runs" / run_id,
+            uploads / "blobs",
+            Path(scratch),
+            load_all(settings.repo / "datasets"),
+            Warehouse(settings.warehouse, settings.catalog_db),
+            record,
         )
-    audit = AuditClient(settings.socket("audit"))
-    audit.ping()
+    return 0
+
+
+def _ingest(
+    settings: Settings,
+    by: str,
+    name: str,
+    files: list[Path],
+    exceptions: Sequence[AcceptedException],
+    *,
+    check_only: bool,
+) -> None:
+    dataset = _dataset(settings, name)
+    audit = _audit(settings)
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
-    done = ingest(descriptions[name], files, warehouse, now, by, lambda text: _say(progress=text))
-    audit.append(
-        AuditEvent(
-            time=now,
-            actor=by,
-            action=Action.DATASET_PUBLISHED,
-            object=f"dataset:{name}",
-            detail={
-                "snapshot": done.snapshot_id,
-                "rows": done.rows,
-                "files": [{"name": f.name, "sha256": f.sha256} for f in done.files],
-            },
-        )
-    )
+    delivery = inspect(dataset, files, warehouse, lambda text: _say(progress=text))
+    _say(inspected=to_json(delivery.inspection))
+    if check_only:
+        return
+    now = datetime.now(UTC)
+    done = publish(dataset, delivery, warehouse, now, by, exceptions, lambda text: _say(progress=text))
+    audit.append(_event(by, now, done, exceptions))
     _say(
         published={
             "dataset": name,
@@ -76,6 +101,49 @@ def _ingest(settings: Settings, by: str, name: str, files: list[Path], now: date
             "replaced_synthetic": done.replaced_synthetic,
         }
     )
+
+
+def _dataset(settings: Settings, name: str) -> Dataset:
+    descriptions = load_all(settings.repo / "datasets")
+    if name not in descriptions:
+        known = ", ".join(sorted(descriptions))
+        raise CatalogError(
+            "dataset-unknown",
+            ko=f"'{name}' 데이터셋은 없습니다. 있는 것: {known}",
+            en=f"there is no dataset '{name}'; there are: {known}",
+        )
+    return descriptions[name]
+
+
+def _audit(settings: Settings) -> AuditClient:
+    """The log's client, once the log answers: what cannot be recorded is not done."""
+    audit = AuditClient(settings.socket("audit"))
+    audit.ping()
+    return audit
+
+
+def _event(
+    by: str,
+    now: datetime,
+    done: Published,
+    exceptions: Sequence[AcceptedException],
+    event_id: str | None = None,
+) -> AuditEvent:
+    files = [(f.name, f.sha256) for f in done.files]
+    return publication_event(by, now, done.dataset, done.snapshot_id, done.rows, files, exceptions, event_id)
+
+
+def _exception(text: str) -> AcceptedException:
+    check, _, reason = text.partition("=")
+    if not check or not reason.strip():
+        raise IngestError(
+            "exception-malformed",
+            file="--accept",
+            line=None,
+            ko=f"검사이름=사유 꼴로 적으세요: {text[:80]!r}",
+            en=f"write CHECK=REASON, not {text[:80]!r}",
+        )
+    return AcceptedException(check=check.strip(), reason=reason.strip())
 
 
 def _say(**values: object) -> None:

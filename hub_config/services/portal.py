@@ -20,6 +20,7 @@ from access_control.database import Database
 from access_control.errors import AuditError
 from access_control.exports.desk import ExportsDesk
 from access_control.grants.desk import GrantsDesk
+from access_control.ingests.desk import IngestsDesk
 from access_control.people.desk import PeopleDesk
 from access_control.portal.app import create_app
 from access_control.portal.audit_log import AuditLog
@@ -48,6 +49,8 @@ def services_of(settings: Settings) -> Services:
         db.relay_leftovers()
     datasets = load_all(settings.repo / "datasets")
     internal = _secret(state / "secrets" / "internal.token")
+    warehouse = Warehouse(settings.warehouse, settings.catalog_db)
+    launcher = Launcher(settings.socket("launcher"))
     hub = HubClient(settings.socket("hub"), _secret(state / "secrets" / "hub_api.token"))
     return Services(
         installation=Installation(
@@ -64,10 +67,11 @@ def services_of(settings: Settings) -> Services:
         grants=GrantsDesk(db),
         sessions=SessionsDesk(db),
         exports=ExportsDesk(db, state / "exports" / "blobs"),
+        ingests=IngestsDesk(db, state / "uploads", launcher, warehouse),
         audit=AuditLog(state / "audit", audit),
         datasets=datasets,
-        facts=FactsShelf(Warehouse(settings.warehouse, settings.catalog_db), datasets),
-        launcher=Launcher(settings.socket("launcher")),
+        facts=FactsShelf(warehouse, datasets),
+        launcher=launcher,
         hub=hub,
         gate=GateClient(settings.socket("gate")),
         starts=StartBoard(hub),

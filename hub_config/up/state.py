@@ -29,6 +29,9 @@ FOLDERS = (
     "hub",
     "logs",
     "secrets",
+    "uploads",
+    "uploads/blobs",
+    "uploads/runs",
     "warehouse",
 )
 SERVICES = ("launcher", "audit", "gateway", "portal", "hub", "gate")  # those with a socket

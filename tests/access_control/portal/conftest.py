@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from access_control.ingests.desk import IngestsDesk
 from access_control.portal.app import create_app
 from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
@@ -31,6 +32,7 @@ from catalog.warehouse import Warehouse
 from hub_config.services.portal import listen
 from hub_config.settings import load
 from tests.access_control.campus import NOW, Campus
+from tests.access_control.ingests.simulator import SimulatedLauncher
 from tests.access_control.portal.browsing import Browser
 from tests.access_control.portal.hub import SimulatedHub
 
@@ -123,12 +125,19 @@ async def hub(tmp_path: Path) -> AsyncIterator[SimulatedHub]:
 
 
 @pytest.fixture
+def ingesting(campus: Campus, tmp_path: Path) -> SimulatedLauncher:
+    """Runs what the launcher would start, over a warehouse of its own."""
+    return SimulatedLauncher(tmp_path / "uploads", tmp_path / "ingested", campus.audit)
+
+
+@pytest.fixture
 def services(
     campus: Campus,
     audit_writer: Path,
     facts: FactsShelf,
     launched: Path,
     hub: SimulatedHub,
+    ingesting: SimulatedLauncher,
     tmp_path: Path,
 ) -> Services:
     """The parts of one installation."""
@@ -153,6 +162,7 @@ def services(
         grants=campus.grants,
         sessions=campus.sessions,
         exports=campus.exports,
+        ingests=IngestsDesk(campus.db, tmp_path / "uploads", ingesting, ingesting.warehouse),
         audit=AuditLog(audit_writer / "log", campus.audit),
         datasets=datasets,
         facts=facts,

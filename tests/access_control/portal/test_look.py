@@ -7,7 +7,6 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -15,6 +14,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from access_control.people.model import Kind, Role
 from access_control.portal.services import Services
 from tests.access_control.campus import NOW, PASSWORD, Campus
+from tests.access_control.ingests.simulator import SimulatedLauncher
+from tests.access_control.ingests.test_ingests import subway as delivery
 from tests.access_control.portal.conftest import REPO, serving_on_tcp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,6 +47,7 @@ PAGES = {
     "boss": ["/applications", "/people", "/grants"],
     "checker": ["/reviews", "/exports/{export}", "/exports/{export}/files/1/view"],
     "auditor": ["/audit"],
+    "sora": ["/ingest", "/ingest/{good}", "/ingest/{bad}", "/ingest/{odd}", "/ingest/{working}"],
 }
 
 pytestmark = pytest.mark.skipif(
@@ -62,7 +64,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def address(services: Services, campus: Campus) -> Iterator[str]:
+def address(services: Services, campus: Campus, ingesting: SimulatedLauncher) -> Iterator[str]:
     """A portal in some use, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -83,6 +85,24 @@ def address(services: Services, campus: Campus) -> Iterator[str]:
         NOW,
     )
     campus.export(minji)
+    campus.person("sora", Role.STAFF)
+    deliveries = {
+        "good": {"CARD_SUBWAY_MONTH_202601.csv": delivery("202601")},
+        "bad": {"CARD_SUBWAY_MONTH_202602.csv": delivery("202602", damage=(5, 9))},
+        "odd": {"모르는 파일.csv": b"a,b\n1,2\n"},
+        "working": {"CARD_SUBWAY_MONTH_202603.csv": delivery("202603")},
+    }
+    for name, files in deliveries.items():
+        ingesting.slow = name == "working"
+        with services.ingests.receiving() as received:
+            for file, content in files.items():
+                received.open(file)
+                received.write(content)
+                received.close()
+            run = services.ingests.begin("sora", "subway_ridership", received, NOW)
+        services.ingests.look("sora", run.id, NOW)
+        if name == "good":
+            services.ingests.publish("sora", run.id, {}, NOW)
     installation = replace(services.installation, url=url, port=port, demo=True, isolation="none")
     with serving_on_tcp(replace(services, installation=installation)):
         yield url
@@ -120,9 +140,11 @@ async def violations(page: Page) -> list[object]:
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_pages_are_accessible_and_fit_a_phone(
-    chromium: Browser, address: str, campus: Campus, lang: str, tmp_path: Path
+    chromium: Browser, address: str, campus: Campus, services: Services, lang: str
 ) -> None:
     [request] = campus.exports.mine("minji")
+    runs = services.ingests.runs("sora", NOW)
+    ingests = dict(zip(("working", "odd", "bad", "good"), (run.id for run in runs), strict=True))
     for handle, paths in PAGES.items():
         context = await chromium.new_context(viewport={"width": 1280, "height": 900})
         page = await context.new_page()
@@ -132,7 +154,7 @@ async def test_pages_are_accessible_and_fit_a_phone(
         if handle:
             await sign_in(page, address, handle)
         for path in paths:
-            await page.goto(address + path.format(export=request.id))
+            await page.goto(address + path.format(export=request.id, **ingests))
             assert await page.locator("html").get_attribute("lang") == lang
             assert await page.locator("h1").count() == 1
             assert not [text for text in said if "Content Security Policy" in text], path

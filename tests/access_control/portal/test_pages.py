@@ -13,7 +13,7 @@ from tests.access_control.campus import NOW, PASSWORD
 from tests.access_control.portal.conftest import URL, Portal
 
 PUBLIC = ["/", "/datasets", "/datasets/living_population", "/dashboards", "/apply", "/apply/done", "/sign-in"]
-FOR_PEOPLE = ["/projects", "/exports", "/reviews", "/applications", "/people", "/grants", "/audit"]
+FOR_PEOPLE = ["/projects", "/exports", "/reviews", "/applications", "/people", "/grants", "/ingest", "/audit"]
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -49,7 +49,7 @@ async def test_a_page_for_people_sends_others_to_sign_in(portal: Portal, path: s
     assert (answer.status, answer.location) == (303, f"/sign-in?next=%2F{path[1:]}")
 
 
-@pytest.mark.parametrize("path", ["/reviews", "/applications", "/people", "/grants", "/audit"])
+@pytest.mark.parametrize("path", ["/reviews", "/applications", "/people", "/grants", "/ingest", "/audit"])
 async def test_a_citizen_is_told_why_not(portal: Portal, path: str) -> None:
     portal.campus.person("minji")
     citizen = await portal.signed_in("minji")

@@ -12,7 +12,8 @@ import pytest
 import shapely
 
 from catalog.descriptions import load_all
-from catalog.ingest.checks import load_checks, run_checks
+from catalog.ingest.checks import load_checks
+from catalog.ingest.evaluate import run_checks
 from catalog.ingest.model import Parsed
 from catalog.ingest.recipe import load_recipe
 from catalog.samples import load_samples, sample

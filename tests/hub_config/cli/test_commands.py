@@ -13,6 +13,7 @@ from hub_config.cli.doctor import examine
 from hub_config.cli.main import main
 from hub_config.cli.reference import pages
 from hub_config.settings import REPO, load
+from tests.catalog.ingest.support import month, subway_rows
 
 
 def campus(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +88,27 @@ def test_ingest_names_file_and_reason_and_publishes_nothing(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "odd.csv" in done.stderr
     assert not list((tmp_path / "v" / "warehouse").rglob("*.parquet"))
+
+
+def test_ingest_checks_then_publishes_with_a_named_exception(tmp_path: Path) -> None:
+    """The steps of a steward on the command line, each within the walls of this machine."""
+    lines = subway_rows("B", month("202602"))
+    lines[4] = lines[4].replace(",2001,", ",-5,")
+    file = tmp_path / "february.csv"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    given = ("--state", str(tmp_path / "v"), "subway_ridership", str(file))
+    looked = campus("ingest", "--check", *given)
+    assert looked.returncode == 1, looked.stderr
+    assert "✗ range-boardings" in looked.stdout and "february.csv:5" in looked.stdout
+    assert not list((tmp_path / "v" / "warehouse").rglob("*.parquet"))
+    refused = campus("ingest", *given)
+    assert refused.returncode == 1 and "-5" in refused.stderr
+    done = campus("ingest", "--accept", "range-boardings=제공기관이 확인한 취소 건입니다", *given)
+    assert done.returncode == 0, done.stderr
+    assert "56행 적재" in done.stdout
+    events = (tmp_path / "v" / "audit").rglob("*")
+    recorded = b"".join(path.read_bytes() for path in events if path.is_file())
+    assert "제공기관이 확인한 취소 건입니다".encode() in recorded
 
 
 def test_audit_verify_without_a_log_says_so(tmp_path: Path) -> None:

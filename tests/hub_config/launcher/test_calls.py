@@ -31,6 +31,7 @@ WORKER_CALL = {
     "memory": 1 << 30,
 }
 DASHBOARD_CALL = {"call": "start_dashboard", "session_id": SESSION, "name": "living", "prefix": "/"}
+INGEST_CALL = {"call": "start_ingest", "run_id": SESSION}
 OUTBOX_CALL = {"call": "open_outbox", "person": "minji", "project": "open-data", "names": ["a"]}
 
 
@@ -113,6 +114,10 @@ def test_only_named_profiles(calls: Calls, call: str) -> None:
         (DASHBOARD_CALL, {"name": "../lessons"}),
         (DASHBOARD_CALL, {"prefix": "x"}),
         (DASHBOARD_CALL, {"folder": "/etc"}),
+        (INGEST_CALL, {"run_id": "../../secrets/0123456789ab"}),
+        (INGEST_CALL, {"run_id": SESSION[1:]}),
+        (INGEST_CALL, {"dataset": "subway_ridership"}),
+        (INGEST_CALL, {"argv": ["/bin/sh"]}),
         (OUTBOX_CALL, {"names": "a"}),
         (OUTBOX_CALL, {"names": [1]}),
         (OUTBOX_CALL, {"names": ["a", "a"]}),
@@ -146,6 +151,18 @@ def test_refuses_a_home_that_is_missing_or_somebody_elses(calls: Calls, settings
     home = settings.state / "homes" / "minji" / "open-data"
     home.mkdir(parents=True)
     assert refused(calls, SESSION_CALL | {"uid": home.stat().st_uid + 201_000}) == "home-missing"
+
+
+def test_refuses_an_ingest_run_without_a_folder_of_its_own(calls: Calls, settings: Settings) -> None:
+    assert refused(calls, INGEST_CALL) == "run-missing"
+    runs = settings.state / "uploads" / "runs"
+    runs.mkdir(parents=True)
+    assert refused(calls, INGEST_CALL) == "run-missing"
+    (runs / SESSION).symlink_to(settings.state)
+    assert refused(calls, INGEST_CALL) == "run-missing"
+    (runs / SESSION).unlink()
+    (runs / SESSION).write_text("{}")
+    assert refused(calls, INGEST_CALL) == "run-missing"
 
 
 def test_refuses_a_dashboard_that_is_not_published(calls: Calls) -> None:

@@ -1,0 +1,1 @@
+"""Loading publisher files through the portal: uploads, runs, exceptions, publication."""
