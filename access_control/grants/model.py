@@ -11,6 +11,7 @@ from access_control.projects.model import Slug
 GrantId = NewType("GrantId", int)
 
 MAIN = "main"  # the variant every dataset has
+TWIN = "twin"  # the synthetic twin of a private one, open to everybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from access_control.audit.event import Action, AuditEvent
 from access_control.database import Unit
 from access_control.grants import store
-from access_control.grants.model import MAIN, Grant
+from access_control.grants.model import Grant
 from access_control.people.model import SYSTEM
 
 LASTS = timedelta(days=365)
@@ -20,19 +20,19 @@ RENEWED_AFTER = timedelta(days=30)
 NO_LONGER = "dataset no longer in the list"
 
 
-def keep_up(unit: Unit, project: str, datasets: Iterable[str], purpose: str, now: datetime) -> None:
-    """Let a project hold a standing grant on exactly these datasets."""
-    wanted = sorted(set(datasets))
+def keep_up(unit: Unit, project: str, tables: Iterable[tuple[str, str]], purpose: str, now: datetime) -> None:
+    """Let a project hold a standing grant on exactly these (dataset, variant)."""
+    wanted = sorted(set(tables))
     held = {
-        grant.dataset: grant
+        (grant.dataset, grant.variant): grant
         for grant in store.effective(unit.connection, project, now)
-        if grant.given_by == SYSTEM and grant.variant == MAIN
+        if grant.given_by == SYSTEM
     }
-    for dataset in wanted:
-        grant = held.pop(dataset, None)
+    for dataset, variant in wanted:
+        grant = held.pop((dataset, variant), None)
         if grant is None:
-            if store.revoked_by(unit.connection, project, dataset, MAIN) in {None, SYSTEM}:
-                _give(unit, project, dataset, purpose, now)
+            if store.revoked_by(unit.connection, project, dataset, variant) in {None, SYSTEM}:
+                _give(unit, project, dataset, variant, purpose, now)
         elif grant.expires - now <= LASTS - RENEWED_AFTER:
             store.extend(unit.connection, grant.id, now + LASTS)
             record_given(unit, grant, SYSTEM, now, expires=now + LASTS, renewed=True)
@@ -61,12 +61,12 @@ def record_revoked(unit: Unit, grant: Grant, by: str, reason: str, now: datetime
     unit.record(_event(Action.GRANT_REVOKED, grant, by, now, detail))
 
 
-def _give(unit: Unit, project: str, dataset: str, purpose: str, now: datetime) -> None:
+def _give(unit: Unit, project: str, dataset: str, variant: str, purpose: str, now: datetime) -> None:
     grant = store.add(
         unit.connection,
         project=project,
         dataset=dataset,
-        variant=MAIN,
+        variant=variant,
         purpose=purpose,
         expires=now + LASTS,
         given_by=SYSTEM,

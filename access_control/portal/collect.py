@@ -30,7 +30,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
     """First rows and figure of the version that was asked about."""
     warehouse = Warehouse(Path(asked["root"]), Path(asked["catalog"]))
     dataset = load_all(Path(asked["datasets"]))[asked["name"]]
-    snapshot = warehouse.snapshot(dataset.name, version=asked["version"])
+    snapshot = warehouse.snapshot(dataset.name, asked["variant"], asked["version"])
     rows = warehouse.preview(snapshot, FIRST_ROWS)
     return {
         "rows": [{name: _cell(value) for name, value in row.items()} for row in rows],
@@ -46,7 +46,7 @@ def _coverage(dataset: Dataset, snapshot: Snapshot, warehouse: Warehouse) -> dic
         connection.execute("SET threads = 1; SET memory_limit = '512MB'")
         counted = {
             str(version.snapshot_id): coverage.periods(connection, _relation(version, warehouse), dataset)
-            for version in warehouse.versions(dataset.name)[:MOST_VERSIONS]
+            for version in warehouse.versions(dataset.name, snapshot.variant)[:MOST_VERSIONS]
             if dataset.period is not None and dataset.period.column in {f.name for f in version.fields}
         }
         here = counted.get(str(snapshot.snapshot_id), {})

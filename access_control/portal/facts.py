@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from catalog.descriptions import Dataset
+from catalog.descriptions import Dataset, Tier
+from catalog.descriptions.variants import MAIN, TWIN
 from catalog.search import Index
 from catalog.warehouse import Snapshot, Warehouse, WarehouseError
 
@@ -102,6 +103,14 @@ class FactsShelf:
         found = {name: self.snapshot(name) for name in self._datasets}
         return frozenset(name for name, snapshot in found.items() if snapshot and snapshot.synthetic)
 
+    def shown(self, name: str) -> Snapshot | None:
+        """The version whose rows anybody may see: the newest of open data, else the synthetic twin's."""
+        variant = MAIN if self._datasets[name].tier is Tier.OPEN else TWIN
+        try:
+            return self._warehouse.snapshot(name, variant)
+        except WarehouseError:
+            return None
+
     def versions(self, name: str) -> tuple[Snapshot, ...]:
         """Every version, newest first."""
         try:
@@ -127,6 +136,7 @@ def collect_aside(snapshot: Snapshot, dataset: Dataset, warehouse: Warehouse) ->
         "catalog": str(warehouse.catalog),
         "datasets": str(REPO / "datasets"),
         "name": dataset.name,
+        "variant": snapshot.variant,
         "version": snapshot.snapshot_id,
     }
     try:

@@ -9,6 +9,7 @@ from access_control.accept import accept
 from access_control.audit.event import Action, AuditEvent
 from access_control.database import Database
 from access_control.errors import Conflict
+from access_control.grants.model import MAIN, TWIN
 from access_control.grants.standing import keep_up
 from access_control.people import store as people
 from access_control.people.model import Person, handle_of
@@ -93,11 +94,14 @@ class ProjectsDesk:
             )
             return project
 
-    def ensure_default(self, now: datetime, open_datasets: Iterable[str]) -> Project:
-        """The shared default project, with standing grants on exactly the open datasets."""
+    def ensure_default(
+        self, now: datetime, open_datasets: Iterable[str], twins: Iterable[str] = ()
+    ) -> Project:
+        """The shared default project, with standing grants on exactly the open datasets and these twins."""
+        tables = [*((name, MAIN) for name in open_datasets), *((name, TWIN) for name in twins)]
         with self._db.unit() as unit:
             project = ensure_open_data(unit, now)
-            keep_up(unit, project.slug, open_datasets, OPEN_DATA_PURPOSE, now)
+            keep_up(unit, project.slug, tables, OPEN_DATA_PURPOSE, now)
             return project
 
     def ensure_dashboard(self, name: str, title: Text, datasets: Iterable[str], now: datetime) -> Project:
@@ -112,5 +116,5 @@ class ProjectsDesk:
         )
         with self._db.unit() as unit:
             project = ensure_project(unit, wanted)
-            keep_up(unit, project.slug, datasets, project.purpose, now)
+            keep_up(unit, project.slug, [(name, MAIN) for name in datasets], project.purpose, now)
             return project

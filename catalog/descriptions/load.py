@@ -18,7 +18,9 @@ from catalog.descriptions.model import (
     Text,
     Tier,
 )
+from catalog.descriptions.published import read_variants
 from catalog.descriptions.strict_yaml import DescriptionError, Entry, read
+from catalog.descriptions.variants import MAIN, TWIN, demand_distinct
 
 __all__ = ["DescriptionError", "load", "load_all"]
 
@@ -33,7 +35,9 @@ def load_all(root: Path) -> dict[str, Dataset]:
     DescriptionError
         A `dataset.yml` is missing a key, has an unknown one, or contradicts itself.
     """
-    return {file.parent.name: load(file) for file in sorted(root.glob("*/dataset.yml"))}
+    found = {file.parent.name: load(file) for file in sorted(root.glob("*/dataset.yml"))}
+    demand_distinct((d.name, v) for d in found.values() for v in (MAIN, TWIN, *(v.name for v in d.variants)))
+    return found
 
 
 def load(file: Path) -> Dataset:
@@ -46,6 +50,7 @@ def load(file: Path) -> Dataset:
             ko=f"폴더 이름 '{file.parent.name}'과 다릅니다",
             en=f"differs from its folder '{file.parent.name}'",
         )
+    columns = tuple(_column(c) for c in entry.entries("columns"))
     dataset = Dataset(
         name=name,
         title=_text(entry, "title"),
@@ -60,7 +65,8 @@ def load(file: Path) -> Dataset:
         key=entry.texts("key"),
         sort=entry.texts("sort"),
         period=_period(entry),
-        columns=tuple(_column(c) for c in entry.entries("columns")),
+        columns=columns,
+        variants=read_variants(entry, columns),
         geometry=_geometry(entry),
         export_policy=_export_policy(entry.entry("export_policy")),
         source=_text(entry, "source"),

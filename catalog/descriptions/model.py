@@ -30,6 +30,7 @@ class ColumnType(StrEnum):
     LONG = "long"
     DOUBLE = "double"
     DATE = "date"
+    TIMESTAMP = "timestamp"
     BINARY = "binary"
 
     @property
@@ -44,6 +45,7 @@ _DUCKDB = {
     ColumnType.LONG: "BIGINT",
     ColumnType.DOUBLE: "DOUBLE",
     ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
     ColumnType.BINARY: "BLOB",
 }
 
@@ -121,6 +123,50 @@ class Column:
         return self.missing is not None
 
 
+class How(StrEnum):
+    """How a variant's column comes from one of the main variant."""
+
+    SAME = "same"
+    PREFIX = "prefix"
+    MONTH = "month"
+    MASK = "mask"
+    SUM = "sum"
+    MEAN = "mean"
+
+
+AGGREGATES = frozenset({How.SUM, How.MEAN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantColumn:
+    """One column of a variant; `number` is for prefix [characters], `value` for mask."""
+
+    name: str
+    source: str
+    how: How
+    number: int
+    value: str
+    title: Text
+    code_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A published variant: masked, coarsened or, where a column is summed or averaged, aggregated.
+
+    Parameters
+    ----------
+    counted, least
+        Groups whose `counted` is below `least` are left out; 0 leaves none out.
+    """
+
+    name: str
+    title: Text
+    columns: tuple[VariantColumn, ...]
+    counted: str
+    least: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Everything said of one dataset; no rows."""
@@ -144,6 +190,14 @@ class Dataset:
     source: Text
     source_url: str
     keywords: tuple[str, ...]
+    variants: tuple[Variant, ...] = ()
+
+    def variant(self, name: str) -> Variant:
+        """The declared variant of that name; `KeyError` if there is none."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise KeyError(name)
 
     def column(self, name: str) -> Column:
         """The column of that name; `KeyError` if there is none."""

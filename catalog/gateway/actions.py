@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from catalog.descriptions import Column, Dataset, Text
+from catalog.descriptions.published import described
+from catalog.descriptions.variants import MAIN, variant_title
 from catalog.gateway import codes, refusals
 from catalog.gateway.guard import Guard
 from catalog.gateway.session import SessionGateway
@@ -53,7 +55,7 @@ class Actions:
     def _datasets(self, _request: Mapping[str, Any]) -> Any:
         workspace = self._session.workspace()
         granted = [self._entry(table) for table in sorted(workspace.tables.values(), key=lambda t: t.name)]
-        held = {table.grant.dataset for table in workspace.tables.values()}
+        held = {t.grant.dataset for t in workspace.tables.values() if t.grant.variant == MAIN}
         others = [
             {"name": name, "granted": False, "title": _text(d.title), "tier": str(d.tier)}
             for name, d in sorted(self._descriptions.items())
@@ -65,7 +67,7 @@ class Actions:
         (table,) = self._session.workspace().demand([_string(request, "name")])
         return self._entry(table) | {
             "columns": self._columns(table),
-            **_prose(self._descriptions.get(table.grant.dataset)),
+            **_prose(self._described(table)),
         }
 
     def _versions(self, request: Mapping[str, Any]) -> Any:
@@ -88,9 +90,14 @@ class Actions:
     def _entry(self, table: Table) -> dict[str, Any]:
         dataset = self._descriptions.get(table.grant.dataset)
         title = _text(dataset.title) if dataset else {"ko": table.name, "en": table.name}
+        label = variant_title(dataset, table.grant.variant) if dataset else None
+        if label is not None:
+            title = {"ko": f"{title['ko']} ({label.ko})", "en": f"{title['en']} ({label.en})"}
         return {
             "name": table.name,
             "granted": True,
+            "dataset": table.grant.dataset,
+            "variant": table.grant.variant,
             "title": title,
             "tier": str(dataset.tier) if dataset else "",
             "rows": table.snapshot.rows,
@@ -102,8 +109,18 @@ class Actions:
             "expires": table.grant.expires.isoformat() if table.grant.expires else None,
         }
 
-    def _columns(self, table: Table) -> list[dict[str, Any]]:
+    def _described(self, table: Table) -> Dataset | None:
+        """What the variant's own table is; a variant no longer declared is described as its dataset."""
         dataset = self._descriptions.get(table.grant.dataset)
+        if dataset is None:
+            return None
+        try:
+            return described(dataset, table.grant.variant)
+        except KeyError:
+            return dataset
+
+    def _columns(self, table: Table) -> list[dict[str, Any]]:
+        dataset = self._described(table)
         known = {c.name: c for c in dataset.columns} if dataset else {}
         return [
             {"name": f.name, "type": f.duckdb_type, **_meaning(known.get(f.name))}

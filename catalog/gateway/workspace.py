@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.descriptions.variants import sql_name
 from catalog.gateway import refusals
 from catalog.gateway.guard import GrantedTable, ScannedTable, SessionId
 from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
 from catalog.warehouse import Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
 
-MAIN: Final = "main"
 _PINNED: Final = re.compile(r'"([A-Za-z][A-Za-z0-9_]{0,80})@([0-9]{1,19})"')
 FRESH: Final = 1.0  # how long a looked-up version counts as the newest [s]
 
@@ -198,7 +198,7 @@ def resolve(grants: Sequence[GrantedTable], versions: Versions, now: datetime) -
     tables: dict[str, Table] = {}
     expired: dict[str, datetime] = {}
     for grant in sorted(grants, key=lambda g: (g.expires is None, g.expires, g.grant_id)):
-        name = grant.dataset if grant.variant == MAIN else f"{grant.dataset}__{grant.variant}"
+        name = sql_name(grant.dataset, grant.variant)
         if grant.expires is not None and grant.expires <= now:
             expired[name] = grant.expires
             continue

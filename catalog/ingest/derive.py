@@ -29,6 +29,8 @@ def complete(parsed: Parsed, recipe: Recipe, dataset: Dataset) -> pa.Table:
                 columns[rule.column] = _sum([columns[i] for i in rule.inputs])
             case Rule.PREFIX:
                 columns[rule.column] = pc.utf8_slice_codeunits(columns[rule.inputs[0]], 0, rule.number)
+            case Rule.CONSTANT:
+                columns[rule.column] = pa.repeat(pa.scalar(rule.value), parsed.rows)
             case Rule.OCCURRENCE:
                 columns[rule.column] = _occurrence(columns, rule, parsed)
     schema = arrow_schema(dataset)

@@ -42,7 +42,16 @@ from catalog.ingest.recipe import load_recipe
 from catalog.ingest.vector import PARTS, parse_geojson, parse_shapefile, shapefile_parts
 from catalog.ingest.weekly_json import parse_weekly
 from catalog.ingest.workbook import parse_xlsx
-from catalog.warehouse import MAIN, AcceptedException, Publication, Replace, SourceFile, Warehouse
+from catalog.warehouse import (
+    MAIN,
+    AcceptedException,
+    Publication,
+    Replace,
+    SourceFile,
+    Warehouse,
+    WarehouseError,
+)
+from catalog.warehouse.materialise import refresh_variants
 from catalog.warehouse.schema import period_of
 
 T = TypeVar("T")
@@ -219,6 +228,7 @@ def publish(
     progress(f"{dataset.name}: 공개하는 중 / publishing")
     snapshot = warehouse.publish(dataset, MAIN, whole, publication, replace)
     progress(f"{dataset.name}: {snapshot.rows:,}행 공개 / published")
+    _variants(warehouse, dataset, now, by, progress)
     return Published(
         dataset=dataset.name,
         snapshot_id=snapshot.snapshot_id,
@@ -253,6 +263,17 @@ def _or_refused(step: Callable[[], T], refused: list[IngestError], problems: lis
         refused.append(error)
         problems.append(error)
         return None
+
+
+def _variants(
+    warehouse: Warehouse, dataset: Dataset, now: datetime, by: str, progress: Callable[[str], None]
+) -> None:
+    """Make the declared variants anew; the main version stands even where one of them has to wait."""
+    try:
+        for made in refresh_variants(warehouse, dataset, now, by):
+            progress(f"{dataset.name}/{made.variant}: {made.rows:,}행 공개 / published")
+    except WarehouseError as error:
+        progress(f"변형판은 다음 시작 때 만듭니다: {error.ko} / variants will be made at the next start")
 
 
 def _wanted(files: Sequence[Path]) -> tuple[Path, ...]:

@@ -63,6 +63,11 @@ class Reader(StrEnum):
     CODE7 = "code7"
     CODE8 = "code8"
     CODE10 = "code10"
+    SEX = "sex"
+    AGE = "age"
+    SECOND = "second"
+    OPTIONAL_TEXT = "optional_text"
+    OPTIONAL_SECOND = "optional_second"
     SERIES = "series"
     IGNORE = "ignore"
 
@@ -218,16 +223,18 @@ class Rule(StrEnum):
     SUM = "sum"
     PREFIX = "prefix"
     OCCURRENCE = "occurrence"
+    CONSTANT = "constant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """A column made from others: a sum of parts, a code's first digits, or the n-th row of a repeated key."""
+    """A column made from others: a sum, a code's first digits, the n-th row of a repeated key, a constant."""
 
     column: str
     rule: Rule
     inputs: tuple[str, ...]
     number: int
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,8 +113,15 @@ def _derived(entry: Entry, dataset: Dataset) -> Derived:
         rule=entry.one_of("rule", Rule),
         inputs=entry.texts("from"),
         number=int(entry.number("number", 0)),
+        value=entry.text("value", ""),
     )
     entry.done()
+    if bool(derived.value) != (derived.rule is Rule.CONSTANT) or bool(derived.inputs) == bool(derived.value):
+        raise entry.error(
+            "value",
+            ko="constant에만 value가 있고 from은 비어 있어야 합니다",
+            en="belongs to a constant, which has nothing in from",
+        )
     for name in (derived.column, *derived.inputs):
         if name not in {c.name for c in dataset.columns}:
             raise entry.error("from", ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")

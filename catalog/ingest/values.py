@@ -84,6 +84,28 @@ def _bare(values: Any) -> Any:
     return _double(pc.replace_substring_regex(values, r"^(-?)\.", r"\10."))
 
 
+def _sex(values: Any) -> Any:
+    return pc.if_else(pc.match_substring_regex(values, "^(남|M|1)"), "M", "F")
+
+
+def _age(values: Any) -> Any:
+    return pc.utf8_lpad(pc.replace_substring_regex(values, "[^0-9].*$", ""), 2, "0")
+
+
+def _second(values: Any) -> Any:
+    text = "%Y%m%d%H%M%S"
+    parsed = pc.strptime(values, format=text, unit="s", error_is_null=True)
+    again = pc.strftime(parsed, format=text)
+    missing = pc.is_null(values)
+    same = pc.or_(missing, pc.fill_null(pc.equal(again, values), False))
+    _all(same, values, "있는 시각 YYYYMMDDhhmmss", "a time that exists, YYYYMMDDhhmmss")
+    return pc.cast(parsed, pa.timestamp("us"))
+
+
+def _optional(values: Any) -> Any:
+    return pc.if_else(pc.equal(values, pa.scalar("")), pa.scalar(None, pa.string()), values)
+
+
 _NOTATIONS: dict[Reader, _Notation] = {
     Reader.TEXT: _Notation(r"^.*\S.*$", "비어 있지 않은 글자", "text that is not empty", _same),
     Reader.DATE: _Notation(r"^[12][0-9]{7}$", "날짜 YYYYMMDD", "a date YYYYMMDD", _date),
@@ -111,6 +133,23 @@ _NOTATIONS: dict[Reader, _Notation] = {
     Reader.QUARTER: _Notation(r"^20[0-9]{2}[1-4]$", "년분기 YYYYQ", "a quarter YYYYQ", _same),
     Reader.CODE2: _Notation(
         r"^[0-9]{2}$", "두 자리 코드(앞자리 0 포함)", "a code of 2 digits, leading zero kept", _same
+    ),
+    Reader.SEX: _Notation(
+        r"^(남|남성|남자|M|1|여|여성|여자|F|2)$", "성별", "a sex as 남/여, M/F or 1/2", _sex
+    ),
+    Reader.AGE: _Notation(
+        r"^[0-9]{1,2}(세|대)?( ?이상)?$",
+        "연령대 (예: 20대, 60대이상)",
+        "an age band as 20, 20대 or 60대이상",
+        _age,
+    ),
+    Reader.SECOND: _Notation(r"^[12][0-9]{13}$", "시각 YYYYMMDDhhmmss", "a time YYYYMMDDhhmmss", _second),
+    Reader.OPTIONAL_TEXT: _Notation(r"^(.*\S.*)?$", "글자 또는 빈 값", "text or nothing", _optional),
+    Reader.OPTIONAL_SECOND: _Notation(
+        r"^([12][0-9]{13})?$",
+        "시각 YYYYMMDDhhmmss 또는 빈 값",
+        "a time YYYYMMDDhhmmss, or nothing",
+        lambda values: _second(_optional(values)),
     ),
     Reader.CODE5: _Notation(r"^[0-9]{5}$", "5자리 코드", "a code of 5 digits", _same),
     Reader.CODE7: _Notation(r"^[0-9]{7}$", "7자리 코드", "a code of 7 digits", _same),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.descriptions import Dataset
 from catalog.warehouse import MAIN, Publication, Warehouse
+from catalog.warehouse.materialise import refresh_variants
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,23 +28,26 @@ def load_samples(
     by: str = "campus",
     datasets: Path = DATASETS,
 ) -> tuple[str, ...]:
-    """Names of the datasets that got a sample; datasets with any version are left alone.
+    """Names of the datasets that got a sample; the others keep theirs. Variants are brought up to date.
 
     Raises
     ------
     WarehouseError
         Another publication of a dataset is running.
     """
-    present = set(warehouse.datasets())
+    present = {name for name in warehouse.datasets() if MAIN in warehouse.variants(name)}
     loaded = []
     for name, dataset in descriptions.items():
-        if name in present:
-            continue
-        rows = sample(dataset, datasets)
-        publication = Publication(now=now, by=by, synthetic=True, source=SOURCE, recipe=RECIPE)
-        warehouse.publish(dataset, MAIN, rows, publication)
-        progress(f"{dataset.title.ko}: 합성 데이터 {rows.num_rows:,}행 / {rows.num_rows:,} synthetic rows")
-        loaded.append(name)
+        if name not in present:
+            rows = sample(dataset, datasets)
+            publication = Publication(now=now, by=by, synthetic=True, source=SOURCE, recipe=RECIPE)
+            warehouse.publish(dataset, MAIN, rows, publication)
+            progress(
+                f"{dataset.title.ko}: 합성 데이터 {rows.num_rows:,}행 / {rows.num_rows:,} synthetic rows"
+            )
+            loaded.append(name)
+        for made in refresh_variants(warehouse, dataset, now, by):
+            progress(f"{dataset.title.ko} ({made.variant}): {made.rows:,}행 / rows")
     return tuple(loaded)
 
 
@@ -58,6 +62,7 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
     import pyarrow as pa
 
     from catalog.samples import boundaries, generic, presence, sales, transit
+    from catalog.synth.standin import movement, spending
     from catalog.warehouse.schema import arrow_schema
 
     def folder(name: str) -> Path:
@@ -72,6 +77,11 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
         "gu_boundary": lambda: boundaries.gu_boundary(centres, gu),
         "dong_boundary": lambda: boundaries.dong_boundary(centres),
         "dong_codes": lambda: boundaries.dong_codes(centres, gu),
+        "card_spending": lambda: spending.card_spending(datasets).rows,
+        "card_spending_inflow": lambda: spending.card_spending_inflow(datasets).rows,
+        "telecom_population": lambda: movement.telecom_population(datasets).rows,
+        "transit_trips": lambda: movement.transit_trips(datasets).rows,
+        "living_mobility": lambda: movement.living_mobility(datasets).rows,
     }
     make = makers.get(dataset.name, lambda: generic.made_up(dataset, datasets))
     made = make()

@@ -15,6 +15,7 @@ ARROW: dict[ColumnType, Any] = {
     ColumnType.LONG: pa.int64(),
     ColumnType.DOUBLE: pa.float64(),
     ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us"),
     ColumnType.BINARY: pa.binary(),
 }
 PERIOD_FORMAT = {PeriodUnit.DAY: "%Y-%m-%d", PeriodUnit.MONTH: "%Y-%m"}

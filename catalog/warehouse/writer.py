@@ -30,6 +30,7 @@ from pyiceberg.types import (
     LongType,
     NestedField,
     StringType,
+    TimestampType,
 )
 
 from catalog.descriptions import ColumnType, Dataset
@@ -53,6 +54,7 @@ ICEBERG: dict[ColumnType, IcebergType] = {
     ColumnType.LONG: LongType(),
     ColumnType.DOUBLE: DoubleType(),
     ColumnType.DATE: DateType(),
+    ColumnType.TIMESTAMP: TimestampType(),
     ColumnType.BINARY: BinaryType(),
 }
 

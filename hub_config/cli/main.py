@@ -43,6 +43,22 @@ def parser() -> argparse.ArgumentParser:
     ingest.add_argument("dataset", help="데이터셋 이름 / dataset name")
     ingest.add_argument("files", nargs="+", help="제공기관의 원본 파일 / the publisher's own files")
 
+    synth = commands.add_parser("synth", help="합성 쌍둥이를 만들거나 점검 / make or check a synthetic twin")
+    _state(synth)
+    synth.add_argument("dataset", help="데이터셋 이름 / dataset name")
+    synth.add_argument(
+        "--rows", type=_whole, help="행 수, 기본은 공개판의 크기 / rows, the published size by default"
+    )
+    synth.add_argument(
+        "--seed", type=_whole, help="난수 씨앗, 기본은 선언된 값 / seed, the declared one by default"
+    )
+    synth.add_argument("--out", help="Parquet 파일, 기본 DATASET_twin.parquet / Parquet file")
+    synth.add_argument(
+        "--report",
+        action="store_true",
+        help="파일 대신 선언과의 차이를 출력 / print the distance to what is declared",
+    )
+
     audit = commands.add_parser("audit", help="감사 기록 / the audit log")
     audit_commands = audit.add_subparsers(dest="audit_command", required=True, metavar="COMMAND")
     verify = audit_commands.add_parser("verify", help="감사 기록을 검증 / verify the log")
@@ -76,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "up": "hub_config.cli.up",
             "doctor": "hub_config.cli.doctor",
             "ingest": "hub_config.cli.ingest",
+            "synth": "hub_config.cli.synth",
             "audit": "hub_config.cli.audit",
             "test": "hub_config.cli.quality",
             "check": "hub_config.cli.quality",
@@ -90,6 +107,14 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings that a command line chooses."""
     flags = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "demo")}
     return load(flags)
+
+
+def _whole(text: str) -> int:
+    """A whole number of 0 or more; `100_000` is one."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
 
 
 def _state(command: argparse.ArgumentParser) -> None:

@@ -23,7 +23,10 @@ from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
 from access_control.sessions.desk import SessionsDesk
 from catalog.descriptions import Tier, load_all
+from catalog.descriptions.variants import MAIN, TWIN
 from catalog.samples import load_samples
+from catalog.synth.publish import load_twins
+from catalog.synth.publish import twins as declared_twins
 from catalog.warehouse import Warehouse
 from hub_config.dashboards.load import load_all as load_dashboards
 from hub_config.settings import Settings, load
@@ -52,17 +55,16 @@ def prepare(settings: Settings, now: datetime) -> None:
 
     _say(step="samples")
     descriptions = load_all(settings.repo / "datasets")
-    loaded = load_samples(
-        Warehouse(settings.warehouse, settings.catalog_db),
-        descriptions,
-        now,
-        lambda text: _say(step="samples", name=text),
-    )
-    audit.append_all([_published(name, now) for name in loaded])
+    warehouse = Warehouse(settings.warehouse, settings.catalog_db)
+    loaded = load_samples(warehouse, descriptions, now, lambda text: _say(step="samples", name=text))
+    twins = load_twins(warehouse, descriptions, now, lambda text: _say(step="samples", name=text))
+    audit.append_all([_published(name, MAIN, now) for name in loaded])
+    audit.append_all([_published(name, TWIN, now) for name in twins])
 
     _say(step="grants")
     projects = ProjectsDesk(db)
-    projects.ensure_default(now, [d.name for d in descriptions.values() if d.tier is Tier.OPEN])
+    open_datasets = [d.name for d in descriptions.values() if d.tier is Tier.OPEN]
+    projects.ensure_default(now, open_datasets, declared_twins(descriptions))
     for board in load_dashboards(settings.repo / "notebooks" / "dashboards").values():
         projects.ensure_dashboard(board.name, board.title, board.datasets, now)
 
@@ -78,13 +80,13 @@ def prepare(settings: Settings, now: datetime) -> None:
     )
 
 
-def _published(name: str, now: datetime) -> AuditEvent:
+def _published(name: str, variant: str, now: datetime) -> AuditEvent:
     return AuditEvent(
         time=now,
         actor=SYSTEM,
         action=Action.DATASET_PUBLISHED,
         object=f"dataset:{name}",
-        detail={"synthetic": True},
+        detail={"variant": variant, "synthetic": True},
     )
 
 

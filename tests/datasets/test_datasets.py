@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from catalog.descriptions import load_all
+from catalog.descriptions.variants import sql_name
 from catalog.ingest.checks import load_checks
 from catalog.ingest.recipe import load_recipe
 from catalog.samples.tables import read_table
@@ -33,17 +34,22 @@ def test_recipe_and_checks_agree_with_the_description(name: str) -> None:
 def test_the_example_query_runs_on_the_samples(name: str, sample_warehouse: Warehouse) -> None:
     text = (REPO / "datasets" / name / "README.md").read_text("utf-8")
     (query,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    tables = [(d, v) for d in NAMES for v in sample_warehouse.variants(d)]
     with duckdb.connect() as connection:
-        for dataset in NAMES:
-            snapshot = sample_warehouse.snapshot(dataset)
+        for dataset, variant in tables:
+            snapshot = sample_warehouse.snapshot(dataset, variant)
             paths = [str(sample_warehouse.path(f.path)) for f in snapshot.files]
-            connection.execute(f"CREATE VIEW {dataset} AS {duckdb_relation_sql(snapshot, paths)}")
+            view = sql_name(dataset, variant)
+            connection.execute(f"CREATE VIEW {view} AS {duckdb_relation_sql(snapshot, paths)}")
         rows = connection.execute(query).fetchall()
     assert rows
     assert all(value is not None for row in rows for value in row)
 
 
-@pytest.mark.parametrize("path", sorted((REPO / "datasets").glob("*/sample/*.csv")), ids=lambda p: p.name)
+PARAMETERS = sorted([*(REPO / "datasets").glob("*/sample/*.csv"), *(REPO / "datasets").glob("*/twin/*.csv")])
+
+
+@pytest.mark.parametrize("path", PARAMETERS, ids=lambda p: f"{p.parts[-3]}-{p.name}")
 def test_parameter_tables_name_their_source_and_stay_small(path: Path) -> None:
     assert read_table(path)
     assert path.stat().st_size < 64_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ from access_control.portal.serving import get
 from access_control.portal.visit import Visit
 from catalog.codes import load as load_codes
 from catalog.descriptions import Dataset
+from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.search import FACETS, Option
 from catalog.warehouse import Difference, Snapshot, difference
 
@@ -71,8 +73,10 @@ def dataset(visit: Visit) -> Response:
         raise Missing("dataset-unknown", dataset=name[:64])
     facts = visit.services.facts
     snapshot = facts.snapshot(name)
-    sample = facts.sample(snapshot) if snapshot else EMPTY
+    shown = facts.shown(name)
+    sample = facts.sample(shown) if shown else EMPTY
     figure = sample.figure
+    asked = dataclasses.replace(found, name=sql_name(name, shown.variant if shown else MAIN))
     return visit.render(
         "dataset.html",
         d=found,
@@ -81,7 +85,9 @@ def dataset(visit: Visit) -> Response:
         rows=sample.rows,
         figure=figure,
         drawing=_drawing(figure),
-        examples=examples(found, readme_of(DATASETS, name), figure, visit.services.datasets),
+        shown=shown,
+        twin=bool(shown and shown.variant == TWIN),
+        examples=examples(asked, readme_of(DATASETS, name), figure, visit.services.datasets),
         periods=sample.periods,
         period_chart=figures.columns(sample.periods),
         areas=sample.areas,

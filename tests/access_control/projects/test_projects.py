@@ -108,3 +108,15 @@ def test_a_dashboard_reads_exactly_what_it_declares_and_has_no_members(campus: C
     for name in ("../x", "X", "", "a" * 60, "a.b"):
         with pytest.raises(Invalid):
             campus.projects.ensure_dashboard(name, title, [], NOW)
+
+
+def test_twins_are_open_to_everybody_and_private_deliveries_are_not(campus: Campus) -> None:
+    def tables() -> list[tuple[str, str]]:
+        return [(g.dataset, g.variant) for g in campus.grants.effective(OPEN_DATA, NOW)]
+
+    campus.projects.ensure_default(NOW, ["dong_codes"], ["card_spending"])
+    assert tables() == [("card_spending", "twin"), ("dong_codes", "main")]
+    campus.projects.ensure_default(NOW, ["dong_codes"], ["card_spending"])
+    assert campus.actions().count(Action.GRANT_GIVEN) == 2
+    campus.projects.ensure_default(NOW, ["dong_codes"])
+    assert tables() == [("dong_codes", "main")], "no longer declared: taken back"

@@ -21,7 +21,7 @@ from campus.wire import Gateway, statement_command
 
 from catalog.gateway.guard import OutboxFile
 from catalog.gateway.messages import encode
-from tests.catalog.gateway.conftest import PUBLISHED, ROWS
+from tests.catalog.gateway.conftest import PUBLISHED, ROWS, TWIN_ROWS
 from tests.catalog.gateway.simulator import REPO, Installation, until, utc_now
 
 SLOW = "SELECT sum(a.boardings * b.boardings) FROM subway_ridership a, subway_ridership b, subway_ridership c"
@@ -112,6 +112,28 @@ def test_the_catalogue_in_two_languages(session: Installation) -> None:
     assert "합성 데이터" in about._repr_html_()
     with pytest.raises(campus.QueryRefused, match="living_population"):
         campus.describe("living_population")
+
+
+def test_a_twin_is_a_table_of_its_own_and_says_so(session: Installation) -> None:
+    assert "card_spending_twin" not in campus.datasets().names
+    session.guard.grant("card_spending", variant="twin")
+    listed = campus.datasets()
+    assert "card_spending_twin" in listed.names
+    (twin,) = [e for e in listed if e["name"] == "card_spending_twin"]
+    assert (twin["dataset"], twin["variant"], twin["synthetic"]) == ("card_spending", "twin", True)
+    assert "합성 쌍둥이" in twin["title"]["ko"]
+    assert "synthetic twin" in twin["title"]["en"]
+    (private,) = [e for e in listed if e["name"] == "card_spending"]
+    assert not private["granted"], "the delivery itself is still to be applied for"
+    result = campus.sql("SELECT sum(count) AS n, min(age) AS youngest FROM card_spending_twin")
+    assert result.synthetic
+    assert result.df()["n"][0] > 0
+    assert campus.describe("card_spending_twin").columns["amount"]["unit"] == "KRW"
+    assert len(campus.table("card_spending_twin", columns=["hour"]).arrow()) == TWIN_ROWS
+    with pytest.raises(campus.QueryRefused, match="card_spending"):
+        campus.sql("SELECT * FROM card_spending")
+    (scanned,) = [e for e in session.guard.events if e.rows == 1][-1].tables
+    assert (scanned.dataset, scanned.variant) == ("card_spending", "twin")
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ import pytest
 
 from catalog.descriptions import ColumnType, Dataset, load_all
 from catalog.gateway.session import QueryLimits
+from catalog.synth.declaration import load_twin
+from catalog.synth.generate import Generator
 from catalog.warehouse import Publication, Warehouse
 from tests.catalog.gateway.simulator import REPO, Installation, installation, utc_now
 
 ROWS = 300_000
+TWIN_ROWS = 3_000
 DESCRIPTIONS = load_all(REPO / "datasets")
 PUBLISHED = {"subway_ridership": ROWS, "dong_codes": 400, "card_sales": 5_000, "living_population": 2_000}
 LIMITS = QueryLimits(memory=1 << 30, seconds=30.0, threads=2)
@@ -55,6 +58,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         dataset = DESCRIPTIONS[name]
         publication = Publication(now=utc_now(), by="custodian", synthetic=True, source="made up", recipe="1")
         made.publish(dataset, "main", made_up(dataset, rows), publication)
+    dataset = DESCRIPTIONS["card_spending"]
+    publication = Publication(now=utc_now(), by="custodian", synthetic=True, source="stand-in", recipe="1")
+    made.publish(dataset, "main", made_up(dataset, 10), publication)
+    twin = Generator(load_twin(dataset), dataset, plain=True).batches(TWIN_ROWS)
+    made.publish(dataset, "twin", twin, publication)
     return made
 
 

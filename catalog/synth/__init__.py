@@ -1,0 +1,1 @@
+"""Synthetic twins of private datasets, and the stand-ins for their deliveries. Never a custodian's row."""
