@@ -85,7 +85,7 @@ def dataset(visit: Visit) -> Response:
         rows=sample.rows,
         figure=figure,
         drawing=_drawing(figure),
-        shown=shown,
+        visible=shown,
         twin=bool(shown and shown.variant == TWIN),
         examples=examples(asked, readme_of(DATASETS, name), figure, visit.services.datasets),
         periods=sample.periods,
