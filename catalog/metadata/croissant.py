@@ -54,6 +54,7 @@ TYPES: Final = {
     ColumnType.LONG: "sc:Integer",
     ColumnType.DOUBLE: "sc:Float",
     ColumnType.DATE: "sc:Date",
+    ColumnType.TIMESTAMP: "sc:DateTime",
     ColumnType.BINARY: "sc:Text",
 }
 FILES: Final = "parquet"

@@ -15,6 +15,7 @@ TYPES: Final = {
     ColumnType.LONG: {"type": "integer"},
     ColumnType.DOUBLE: {"type": "number"},
     ColumnType.DATE: {"type": "date"},
+    ColumnType.TIMESTAMP: {"type": "datetime"},
     ColumnType.BINARY: {"type": "string", "format": "binary"},
 }
 READING: Final = (

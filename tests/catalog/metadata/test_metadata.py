@@ -103,7 +103,7 @@ def test_the_package_has_what_the_specification_requires(dataset: Dataset) -> No
     assert re.fullmatch(r"[a-z0-9._-]+", resource["name"]) and not resource["path"].startswith(("/", "."))
     schema = resource["schema"]
     assert [f["name"] for f in schema["fields"]] == [c.name for c in dataset.columns]
-    assert {f["type"] for f in schema["fields"]} <= {"string", "integer", "number", "date"}
+    assert {f["type"] for f in schema["fields"]} <= {"string", "integer", "number", "date", "datetime"}
     assert set(schema["primaryKey"]) <= {f["name"] for f in schema["fields"]}
     required = {f["name"] for f in schema["fields"] if f.get("constraints", {}).get("required")}
     assert required == {c.name for c in dataset.columns if not c.nullable}
