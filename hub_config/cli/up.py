@@ -42,6 +42,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1
 
 
+SIGNAL_LAG = 0.3  # s
+
+
 async def _up(settings: Settings, isolation: Isolation) -> None:
     """Start and wait; a signal ends both, also in the middle of the start."""
     supervisor = Supervisor(settings, isolation)
@@ -50,6 +53,9 @@ async def _up(settings: Settings, isolation: Isolation) -> None:
     stopped = asyncio.create_task(supervisor.until_stopped())
     try:
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done() and starting.exception() is not None:
+            # a signal to the whole group may end a half-built sandbox before the loop hears of it here
+            await asyncio.wait({stopped}, timeout=SIGNAL_LAG)
         if not stopped.done():
             starting.result()
             await stopped

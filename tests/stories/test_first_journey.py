@@ -104,7 +104,7 @@ def apply(page: Page, campus: Campus, handle: str, name: str) -> None:
     fill(page, display_name=name, email=f"{handle}@campus.example", handle=handle)
     fill(page, password=PASSWORD, password_again=PASSWORD)
     fill(page, purpose="생활인구의 하루 흐름을 알아보는 수업에 씁니다.")
-    page.locator("#consent").check(force=True)
+    page.locator("label[for=consent]").click()
     press(page, "신청하기")
     expect(page.get_by_role("heading", name="신청을 받았습니다")).to_be_visible()
 
@@ -113,7 +113,7 @@ def give_role(admin: Page, campus: Campus, handle: str, role: str) -> None:
     admin.goto(f"{campus.url}/people")
     panel = admin.locator("article", has_text=f"({handle})")
     panel.locator("summary").click()
-    panel.locator(f"#{handle}-{role}").check(force=True)
+    panel.locator(f"label[for={handle}-{role}]").click()
     panel.get_by_role("button", name="역할 저장").click()
     expect(admin.get_by_text("역할을 저장했습니다.")).to_be_visible()
 
@@ -229,7 +229,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     # The public opens the dashboard from the gallery.
     public.goto(f"{campus.url}/dashboards")
     public.locator('main a[href*="d-living-population"]').first.click()
-    public.wait_for_url(re.compile(r"http://d-living-population\.localhost"))
+    public.wait_for_url(re.compile(r"http://d-living-population\.localhost"), wait_until="commit")
     expect(public.locator("img").first).to_be_visible(timeout=90_000)
 
     # The auditor sees every step, and verifies the log, on the page and from the command line.

@@ -28,6 +28,7 @@ from access_control.portal.starts import StartBoard
 from catalog.descriptions import load_all
 from catalog.samples import load_samples
 from catalog.sandbox.launcher import Launcher
+from catalog.synth.publish import load_twins
 from catalog.warehouse import Warehouse
 from hub_config.services.portal import listen
 from hub_config.settings import load
@@ -85,7 +86,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The synthetic samples, published."""
     folder = tmp_path_factory.mktemp("warehouse")
     made = Warehouse(folder / "files", folder / "catalog.sqlite")
-    load_samples(made, load_all(REPO / "datasets"), NOW)
+    descriptions = load_all(REPO / "datasets")
+    load_samples(made, descriptions, NOW)
+    load_twins(made, descriptions, NOW)
     return made
 
 

@@ -16,6 +16,7 @@ from access_control.portal import coverage
 from access_control.portal.examples import examples, readme_of
 from access_control.portal.facts import REPO, FactsShelf
 from catalog.descriptions import PeriodUnit, Tier, load_all
+from catalog.descriptions.variants import sql_name
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
 from catalog.samples.load import sample
@@ -92,21 +93,26 @@ async def test_machines_get_three_formats_and_the_whole_catalogue(portal: Portal
 def test_every_example_passes_the_gateway_and_runs(facts: FactsShelf, warehouse: Warehouse) -> None:
     datasets = load_all(REPO / "datasets")
     published = [name for name in datasets if facts.snapshot(name)]
-    systems = {name: {c.name: c.code_system for c in datasets[name].columns} for name in published}
+    tables = {
+        sql_name(name, variant): (name, variant) for name in published for variant in warehouse.variants(name)
+    }
+    systems = {
+        table: {c.name: c.code_system for c in datasets[name].columns} for table, (name, _) in tables.items()
+    }
     with duckdb.connect() as connection:
         connection.execute("CREATE SCHEMA memory.campus")
-        for name in published:
-            snapshot = warehouse.snapshot(name)
+        for table, (name, variant) in tables.items():
+            snapshot = warehouse.snapshot(name, variant)
             source = duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])
-            connection.execute(f"CREATE VIEW memory.campus.{name} AS {source}")
+            connection.execute(f"CREATE VIEW memory.campus.{table} AS {source}")
         for name in published:
             snapshot = warehouse.snapshot(name)
             figure = facts.sample(snapshot).figure
             made = examples(datasets[name], readme_of(REPO / "datasets", name), figure, datasets)
             assert made
             for example in made:
-                statement = prepare(example.sql, published, functions.load(), PARSER, systems)
-                assert name in statement.tables
+                statement = prepare(example.sql, tuple(tables), functions.load(), PARSER, systems)
+                assert {tables[table][0] for table in statement.tables} >= {name}
                 assert connection.execute(statement.text).fetchall(), (name, example.sql)
 
 

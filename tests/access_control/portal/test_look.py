@@ -178,7 +178,7 @@ async def test_everything_works_without_scripts_and_by_keyboard(chromium: Browse
     await page.fill("#q", "생활인구")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{address}/datasets?q=*")
-    await page.click("main h2 a")
+    await page.click("main h2 a[href='/datasets/living_population']")
     await page.wait_for_url(f"{address}/datasets/living_population")
     await page.goto(f"{address}/sign-in")
     await page.fill("#handle", "checker")

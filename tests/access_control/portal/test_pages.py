@@ -63,7 +63,7 @@ async def test_the_catalogue_can_be_searched(portal: Portal) -> None:
     found = (await visitor.get("/datasets?q=%EC%83%9D%ED%99%9C%EC%9D%B8%EA%B5%AC")).text
     assert "/datasets/living_population" in found and "/datasets/subway_ridership" not in found
     assert "/datasets/subway_ridership" in (await visitor.get("/datasets?tier=open")).text
-    nothing = (await visitor.get("/datasets?tier=restricted")).text
+    nothing = (await visitor.get("/datasets?tier=restricted&q=%EC%B2%A0%EC%84%B8")).text
     assert "조건에 맞는 데이터셋이 없습니다" in nothing
 
 
