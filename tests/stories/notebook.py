@@ -57,7 +57,7 @@ _SAID = "(key) => window.said[key]"
 def new_page(browser: Browser) -> Page:
     """A fresh browser profile."""
     page = browser.new_context(locale="ko-KR", viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     return page
 
 
@@ -78,7 +78,7 @@ def start_session(page: Page, campus: Campus) -> None:
     """Until JupyterLab is there."""
     page.goto(f"{campus.url}/projects")
     press(page, "분석 세션 시작")
-    page.wait_for_url(SESSION, timeout=60_000, wait_until="commit")
+    page.wait_for_url(SESSION, timeout=150_000, wait_until="commit")
 
 
 @dataclass(frozen=True, slots=True)

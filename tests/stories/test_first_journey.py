@@ -79,7 +79,7 @@ def ingest(state: Path, dataset: str, *names: str) -> None:
 
 def new_page(browser: Browser) -> Page:
     page = browser.new_context(locale="ko-KR", viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     return page
 
 
@@ -126,8 +126,8 @@ def open_request(page: Page, campus: Campus, where: str) -> None:
 def run_lesson(page: Page) -> list[dict[str, Any]]:
     """Open the first lesson, run every cell as a person does from the menu, and return the saved cells."""
     page.goto(re.sub(r"/lab.*", f"/lab/tree/{LESSON}", page.url))
-    page.locator(".jp-Notebook").wait_for(timeout=60_000)
-    expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
+    page.locator(".jp-Notebook").wait_for(timeout=120_000)
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     for _ in range(60):
@@ -198,7 +198,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     citizen.goto(f"{campus.url}/projects")
     press(citizen, "분석 세션 시작")
     session = re.compile(r"http://s-\w{16}\.localhost:\d+/user/minji/open-data/lab")
-    citizen.wait_for_url(session, timeout=60_000, wait_until="commit")
+    citizen.wait_for_url(session, timeout=150_000, wait_until="commit")
     cells = run_lesson(citizen)
     assert [failed(cell) for cell in cells if failed(cell)] == []
     pictures = [o for cell in cells for o in cell["outputs"] if "image/png" in o.get("data", {})]
@@ -230,7 +230,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     public.goto(f"{campus.url}/dashboards")
     public.locator('main a[href*="d-living-population"]').first.click()
     public.wait_for_url(re.compile(r"http://d-living-population\.localhost"), wait_until="commit")
-    expect(public.locator("img").first).to_be_visible(timeout=90_000)
+    expect(public.locator("img").first).to_be_visible(timeout=150_000)
 
     # The auditor sees every step, and verifies the log, on the page and from the command line.
     auditor = new_page(browser)
