@@ -113,11 +113,7 @@ def _errors() -> Iterator[None]:
     except Exception:
         incident = secrets.token_hex(4)
         LOG.exception("incident %s", incident)
-        unforeseen = CatalogError(
-            "internal",
-            ko=f"관문 내부 오류입니다. 운영자에게 사건 번호 {incident} 를 알려 주세요.",
-            en=f"Internal error of the gateway. Tell the operator incident {incident}.",
-        )
+        unforeseen = refusals.internal(incident)
         raise flight.FlightInternalError(f"[internal] {unforeseen}", _detail(unforeseen)) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,10 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """A recorded query: the ticket that runs it once, where, and what its reader should know."""
+    """A recorded query: the ticket that runs it once, where, and what its reader should know.
+
+    Where the reader gave a socket to write into, the query runs already and there is no ticket.
+    """
 
     query_id: QueryId
     ticket: bytes
@@ -105,8 +109,8 @@ class SessionGateway:
 
     # -- what the wire calls
 
-    def query(self, text: str) -> Admission:
-        """Decide on a person's statement, record it, and give a ticket.
+    def query(self, text: str, into: socket.socket | None = None) -> Admission:
+        """Decide on a person's statement, record it, and give a ticket or, with a socket, begin to run it.
 
         Raises
         ------
@@ -137,14 +141,21 @@ class SessionGateway:
             self._record_refusal(text, refused.reason)
             raise
         tables = workspace.demand(sorted(statement.tables))
-        return self._admit(workspace, tables, shown=statement.text, runs=statement.text)
+        return self._admit(workspace, tables, shown=statement.text, runs=statement.text, into=into)
 
     def partitions(self, name: str) -> tuple[Table, tuple[Partition, ...]]:
         """How a table may be read in parts."""
         (table,) = self.workspace().demand([name])
         return table, partitions(table.snapshot)
 
-    def read_partition(self, name: str, snapshot_id: int, index: int, columns: Sequence[str]) -> Admission:
+    def read_partition(
+        self,
+        name: str,
+        snapshot_id: int,
+        index: int,
+        columns: Sequence[str],
+        into: socket.socket | None = None,
+    ) -> Admission:
         """Give a ticket for one part of one version.
 
         Raises
@@ -160,7 +171,7 @@ class SessionGateway:
         except refusals.QueryRefused as refused:
             self._record_refusal(f"partition {name} {snapshot_id} {index}", refused.reason)
             raise
-        return self._admit(workspace, (table,), shown=shown, runs=runs)
+        return self._admit(workspace, (table,), shown=shown, runs=runs, into=into)
 
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
@@ -235,7 +246,15 @@ class SessionGateway:
         if len(self._ledger.open_of(self.identity.session_id)) >= MAX_OPEN:
             raise refusals.too_many_queries(MAX_OPEN)
 
-    def _admit(self, workspace: Workspace, tables: Sequence[Table], *, shown: str, runs: str) -> Admission:
+    def _admit(
+        self,
+        workspace: Workspace,
+        tables: Sequence[Table],
+        *,
+        shown: str,
+        runs: str,
+        into: socket.socket | None,
+    ) -> Admission:
         query_id = QueryId(secrets.token_hex(ID_BYTES))
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
         with self._lock:
@@ -253,7 +272,10 @@ class SessionGateway:
         )
         self._ledger.admit(event, generation)
         try:
-            worker.admit(handle, runs, seconds=self._limits.seconds, ttl=TICKET_SECONDS)
+            if into is not None:
+                worker.run(handle, runs, seconds=self._limits.seconds, into=into)
+            else:
+                worker.admit(handle, runs, seconds=self._limits.seconds, ttl=TICKET_SECONDS)
         except refusals.GatewayError:
             self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
             raise

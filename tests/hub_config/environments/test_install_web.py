@@ -1,4 +1,4 @@
-"""The front-end packages arrive whole and leave nothing in the home folder, with or without the machine's Node."""
+"""The front-end packages arrive whole and leave the home alone, with or without the machine's Node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Arrow Flight SQL to the session's gateway: calls that Ctrl-C can stop, reconnection. Knows no frames."""
+"""Calls to the session's gateway: over its local socket, else by Arrow Flight SQL. Knows no frames.
+
+Ctrl-C stops every call, and a gateway that restarts is waited for.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from campus.errors import (
@@ -22,6 +26,7 @@ from campus.errors import (
     outside,
     worker_died,
 )
+from campus.local import SOCKET, Away, Local, LocalStream
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STATEMENT: Final = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery"
 PARTITION: Final = b"campus.partition:"
+UNIX: Final = "grpc+unix://"
 RECONNECT_SECONDS: Final = 10.0
 AHEAD: Final = 4  # batches read ahead of their user
 _OPTIONS: Final[list[tuple[str, int | str]]] = [
@@ -60,6 +66,7 @@ class Gateway:
     def __init__(self, address: str | None = None) -> None:
         self._given = address
         self._clients: dict[str, Any] = {}
+        self._locals: dict[str, Local] = {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
@@ -86,16 +93,47 @@ class Gateway:
         results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))), once=once)
         return json.loads(results[0].body.to_pybytes())
 
-    def query(self, text: str) -> Stream:
+    def query(self, text: str) -> Stream | LocalStream:
         """Ask for a statement and begin to read it."""
-        return self._begin(statement_command(text))
+        return self._begin({"op": "query", "text": text}, statement_command(text))
 
-    def partition(self, name: str, snapshot: str, index: int, columns: Sequence[str]) -> Stream:
+    def partition(self, name: str, snapshot: str, index: int, columns: Sequence[str]) -> Stream | LocalStream:
         """Ask for one part of a version and begin to read it."""
         request = {"name": name, "snapshot": snapshot, "index": index, "columns": list(columns)}
-        return self._begin(PARTITION + json.dumps(request).encode())
+        return self._begin({"op": "partition", **request}, PARTITION + json.dumps(request).encode())
 
-    def _begin(self, command: bytes) -> Stream:
+    def local(self) -> Local | None:
+        """The gateway's socket for this machine, where there is one."""
+        address = self.address
+        if not address.startswith(UNIX):
+            return None
+        path = Path(address.removeprefix(UNIX)).with_name(SOCKET)
+        with self._lock:
+            known = self._locals.get(address)
+            if known is None and path.exists():
+                known = self._locals[address] = Local(path)
+        return known
+
+    def _begin(self, request: Mapping[str, Any], command: bytes) -> Stream | LocalStream:
+        local = self.local()
+        if local is None:
+            return self._begin_flight(command)
+        end = time.monotonic() + RECONNECT_SECONDS
+        away = False
+        while True:
+            try:
+                stream = local.ask(**request)
+            except Away:
+                away = True
+                if time.monotonic() > end:
+                    raise no_gateway() from None
+                time.sleep(0.2)
+            else:
+                if away:
+                    _say_reconnected()
+                return stream
+
+    def _begin_flight(self, command: bytes) -> Stream:
         import pyarrow.flight as flight
 
         descriptor = flight.FlightDescriptor.for_command(command)
@@ -133,7 +171,7 @@ class Gateway:
                 raise translated(error) from None
             else:
                 if away:
-                    sys.stderr.write("데이터 관문에 다시 연결했습니다. / Reconnected to the data gateway.\n")
+                    _say_reconnected()
                 return answer
 
     def client(self, location: str) -> Any:
@@ -234,6 +272,10 @@ class Stream:
                         self._items.get_nowait()
                 continue
             return
+
+
+def _say_reconnected() -> None:
+    sys.stderr.write("데이터 관문에 다시 연결했습니다. / Reconnected to the data gateway.\n")
 
 
 def interruptible(call: Callable[[], T]) -> T:
