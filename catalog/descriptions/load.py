@@ -18,6 +18,7 @@ from catalog.descriptions.model import (
     Text,
     Tier,
 )
+from catalog.descriptions.partitions import read_partitions
 from catalog.descriptions.published import read_variants
 from catalog.descriptions.strict_yaml import DescriptionError, Entry, read
 from catalog.descriptions.variants import MAIN, TWIN, demand_distinct
@@ -67,6 +68,7 @@ def load(file: Path) -> Dataset:
         period=_period(entry),
         columns=columns,
         variants=read_variants(entry, columns),
+        partitions=read_partitions(entry, columns),
         geometry=_geometry(entry),
         export_policy=_export_policy(entry.entry("export_policy")),
         source=_text(entry, "source"),

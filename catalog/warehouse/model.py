@@ -93,12 +93,20 @@ class Replace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
-    """One immutable Parquet file; `path` is relative to the warehouse folder, `size` in bytes."""
+    """One immutable Parquet file; `path` is relative to the warehouse folder, `size` in bytes.
+
+    Attributes
+    ----------
+    partition
+        (partition's name, value as text) of every declared partition, the same for all rows of the
+        file; a month as `2025-05`. Empty for files of a table that has none, or had none then.
+    """
 
     path: str
     rows: int
     size: int
     row_groups: tuple[int, ...]
+    partition: tuple[tuple[str, str], ...] = ()
 
     @property
     def bytes(self) -> int:
