@@ -34,7 +34,7 @@ def _partition(entry: Entry, known: dict[str, Column]) -> Partition:
     if source not in known:
         raise entry.error("from", ko=f"'{source}' 열이 없습니다", en=f"there is no column '{source}'")
     column = known[source]
-    if not NAME.match(name) or (name in known and (name != source or how is not How.SAME)):
+    if not NAME.match(name) or (name in known and name != source):
         raise entry.error(
             "name",
             ko=f"'{name}'은(는) 쓸 수 없습니다. 다른 열의 이름이 아닌 영문 소문자여야 합니다",

@@ -194,7 +194,7 @@ def _described(column: VariantColumn, was: Column) -> Column:
 def _free(partition: Partition, source: str, columns: tuple[Column, ...]) -> bool:
     """Whether a variant's own columns leave a partition its name."""
     taken = {c.name for c in columns}
-    return partition.name not in taken or (partition.name == source and partition.how is How.SAME)
+    return partition.name not in taken or partition.name == source
 
 
 def _column_of(columns: tuple[Column, ...], name: str) -> Column:

@@ -63,7 +63,7 @@ def put(value: Any, *path: Any) -> Callable[[Any], None]:
         (put(["date", "nowhere"], "key"), "key"),
         (put(["nowhere"], "sort"), "sort"),
         (put("line", "period", "column"), "period.column"),
-        (put("line", "columns", 0, "name"), "columns"),
+        (put("line", "columns", 2, "name"), "columns"),
         (put({"column": "line", "crs": "EPSG:4326"}, "geometry"), "geometry.column"),
         (put([], "columns"), "columns"),
         (put("subway", "name"), "name"),
