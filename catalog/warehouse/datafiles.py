@@ -25,6 +25,7 @@ from pyiceberg.table import Table
 from catalog.descriptions import Dataset
 from catalog.warehouse import metadata
 from catalog.warehouse.files import DurableFile, make_folder
+from catalog.warehouse.geoparquet import Shapes
 from catalog.warehouse.iceberg import ROW_GROUP, partition_record
 from catalog.warehouse.model import DataFile, WarehouseError
 from catalog.warehouse.schema import arrow_schema
@@ -102,6 +103,7 @@ class _File:
         self._path = folder / f"{uuid.uuid4()}.parquet"
         make_folder(folder)
         self._schema = file_schema(table, dataset)
+        self._shapes = Shapes(dataset, dataset.geometry) if dataset.geometry else None
         self._waiting: list[pa.Table] = []
         self._wait_rows = 0
         self._stream = DurableFile(self._path, overwrite=False)
@@ -119,6 +121,8 @@ class _File:
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows; written in whole row groups."""
+        if self._shapes is not None:
+            self._shapes.add(rows)
         self._waiting.append(pa.Table.from_batches([rows]).cast(self._schema))
         self._wait_rows += rows.num_rows
         self.rows += rows.num_rows
@@ -128,6 +132,8 @@ class _File:
     def close(self) -> Written:
         """Finish the file; it is on disk afterwards."""
         self._flush(everything=True)
+        if self._shapes is not None:
+            self._writer.add_key_value_metadata(self._shapes.metadata())
         self._writer.close()
         self._stream.close()
         return self._described(self._writer.writer.metadata)
