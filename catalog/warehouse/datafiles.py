@@ -31,6 +31,8 @@ from catalog.warehouse.model import DataFile, WarehouseError
 from catalog.warehouse.schema import arrow_schema
 
 ROWS_PER_FILE: Final = 16 * ROW_GROUP
+FALSE_HITS: Final = 0.01
+"""Share of row groups read in vain for a value that is not in them."""
 MOST_FILES: Final = 4_000
 """Files one version may have; a reader opens each."""
 Value = tuple[Any, ...]
@@ -47,7 +49,7 @@ class Written:
 def write_files(
     root: Path, table: Table, dataset: Dataset, variant: str, rows: Iterable[pa.RecordBatch]
 ) -> Iterator[Written]:
-    """Write rows that come by partition, each file as soon as it is full.
+    """Write rows that come by partition, each file as soon as it is full; `sync_files` is the caller's.
 
     Parameters
     ----------
@@ -106,13 +108,18 @@ class _File:
         self._shapes = Shapes(dataset, dataset.geometry) if dataset.geometry else None
         self._waiting: list[pa.Table] = []
         self._wait_rows = 0
-        self._stream = DurableFile(self._path, overwrite=False)
-        self._writer: Any = pq.ParquetWriter(
+        self._stream = DurableFile(self._path, overwrite=False, later=True)
+        self._writer: Any = None
+
+    def _opened(self, rows: int) -> Any:
+        """The Parquet writer, whose filters are made for row groups of so many rows."""
+        return pq.ParquetWriter(
             self._stream,
             self._schema,
             compression="zstd",
             write_page_index=True,
             sorting_columns=self._sorting(),
+            bloom_filter_options={c: {"ndv": rows, "fpp": FALSE_HITS} for c in self._dataset.lookups} or None,
         )
 
     def _sorting(self) -> Any:
@@ -130,7 +137,7 @@ class _File:
             self._flush()
 
     def close(self) -> Written:
-        """Finish the file; it is on disk afterwards."""
+        """Finish the file; the caller has it on disk with `sync_files`."""
         self._flush(everything=True)
         if self._shapes is not None:
             self._writer.add_key_value_metadata(self._shapes.metadata())
@@ -139,8 +146,9 @@ class _File:
         return self._described(self._writer.writer.metadata)
 
     def abandon(self) -> None:
-        """Stop without a footer; the file is no Parquet file and is removed."""
-        self._writer.close()
+        """Give the file up."""
+        if self._writer is not None:
+            self._writer.close()
         self._stream.close()
         self._path.unlink(missing_ok=True)
 
@@ -149,6 +157,8 @@ class _File:
             return
         waiting = pa.concat_tables(self._waiting)
         whole = waiting.num_rows if everything else waiting.num_rows // ROW_GROUP * ROW_GROUP
+        if self._writer is None:
+            self._writer = self._opened(min(waiting.num_rows, ROW_GROUP))
         self._writer.write_table(waiting.slice(0, whole), row_group_size=ROW_GROUP)
         self._waiting = [waiting.slice(whole)]
         self._wait_rows = waiting.num_rows - whole
