@@ -112,26 +112,27 @@ def task(name: str, rows: int, folder: Path) -> None:
                 f"COPY (SELECT * FROM ({select}) ORDER BY {order}) "
                 f"TO '{folder}/plain.parquet' (FORMAT parquet, CODEC 'zstd')"
             )
-    taken = time.perf_counter() - began
-    json.dump([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024], sys.stdout)
+    taken, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
+    json.dump([taken, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024], sys.stdout)
 
 
-def aside(name: str, rows: int, folder: Path) -> tuple[float, float]:
-    """Seconds and peak memory [MB] of one task in a process of its own."""
+def aside(name: str, rows: int, folder: Path) -> tuple[float, float, float]:
+    """Seconds, seconds of processor and peak memory [MB] of one task in a process of its own."""
     argv = [sys.executable, __file__, "--task", name, "--rows", str(rows), "--folder", str(folder)]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    seconds, peak = json.loads(said)
-    return seconds, peak
+    seconds, processor, peak = json.loads(said)
+    return seconds, processor, peak
 
 
-def median(connection: duckdb.DuckDBPyConnection, statement: str, rounds: int) -> float:
-    """Median seconds of a statement after one round to warm up."""
-    taken = []
+def medians(connection: duckdb.DuckDBPyConnection, statements: list[str], rounds: int) -> list[float]:
+    """Median seconds of each statement, in turns, after one round to warm up."""
+    taken: list[list[float]] = [[] for _ in statements]
     for _ in range(rounds + 1):
-        began = time.perf_counter()
-        connection.sql(statement).fetchall()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken[1:])
+        for seconds, statement in zip(taken, statements, strict=True):
+            began = time.perf_counter()
+            connection.sql(statement).fetchall()
+            seconds.append(time.perf_counter() - began)
+    return [statistics.median(seconds[1:]) for seconds in taken]
 
 
 def relation(warehouse: Warehouse, snapshot: Snapshot) -> str:
@@ -142,8 +143,12 @@ def relation(warehouse: Warehouse, snapshot: Snapshot) -> str:
 def measure(folder: Path, rows: int, rounds: int) -> None:
     """Print every figure."""
     for name in ("publish", "copy"):
-        seconds, peak = aside(name, rows, folder)
-        print(f"{name:<28}{seconds:>9.1f} s {rows / seconds / 1e6:>6.2f} M rows/s  peak {peak:>5.0f} MB")
+        seconds, used, peak = aside(name, rows, folder)
+        rate = rows / seconds / 1e6
+        print(
+            f"{name:<20}{seconds:>8.1f} s {rate:>5.2f} M rows/s {used:>7.1f} cpu s {peak:>5.0f} MB",
+            flush=True,
+        )
     warehouse = Warehouse(folder / "warehouse", folder / "catalog.sqlite")
     made = warehouse.snapshot("card_spending")
     plain = folder / "plain.parquet"
@@ -152,15 +157,16 @@ def measure(folder: Path, rows: int, rounds: int) -> None:
     print(f"{'query':<28}{'ours [ms]':>12}{'plain [ms]':>12}{'ratio':>8}")
     with duckdb.connect() as connection:
         connection.execute(SETTINGS)
-        for name, text in QUERIES.items():
-            ours = median(connection, text.format(t=relation(warehouse, made)), rounds)
-            theirs = median(connection, text.format(t=f"read_parquet('{plain}')"), rounds)
-            print(f"{name:<28}{ours * 1e3:>12.1f}{theirs * 1e3:>12.1f}{ours / theirs:>8.2f}")
         part = {"gu": frozenset({"11680"}), "month": frozenset({"2025-05"})}
         granted = dataclasses.replace(made, files=granted_files(made, part))
-        text = QUERIES["one gu, one month"]
-        ours = median(connection, text.format(t=relation(warehouse, granted)), rounds)
-        print(f"{'  its own files alone':<28}{ours * 1e3:>12.1f}{theirs * 1e3:>12.1f}{ours / theirs:>8.2f}")
+        narrow = QUERIES["one gu, one month"]
+        for name, text, version in (
+            *((name, text, made) for name, text in QUERIES.items()),
+            ("  its own files alone", narrow, granted),
+        ):
+            both = [text.format(t=relation(warehouse, version)), text.format(t=f"read_parquet('{plain}')")]
+            ours, theirs = medians(connection, both, rounds)
+            print(f"{name:<28}{ours * 1e3:>12.1f}{theirs * 1e3:>12.1f}{ours / theirs:>8.2f}", flush=True)
     plain.unlink()
     shutil.rmtree(warehouse.root / "card_spending")
     lookups(folder, rows // 4, rounds)
@@ -174,11 +180,18 @@ def lookups(folder: Path, rows: int, rounds: int) -> None:
     with duckdb.connect() as connection:
         connection.execute(SETTINGS)
         card = connection.sql(f"SELECT {TRIPS['card_hash']} FROM range(7, 8) t(i)").fetchall()[0][0]
-        for name, described in (("bloom filters", dataset), ("no filters", bare)):
-            made = publish(folder, described, "main", trips(dataset, rows))
-            text = f"SELECT count(*) FROM {relation(warehouse, made)} WHERE card_hash = '{card}'"
-            seconds = median(connection, text, rounds)
-            print(f"one card of {rows:,} trips, {name}: {seconds * 1e3:.1f} ms, {made.size / 1e6:,.0f} MB")
+        made = [publish(folder, d, "main", trips(d, rows)) for d in (dataset, bare)]
+        texts = [
+            f"SELECT count(*) FROM {relation(warehouse, m)} WHERE card_hash = '{card}'"
+            for m in made
+        ]
+        for name, m, seconds in zip(
+            ("bloom filters", "no filters"), made, medians(connection, texts, rounds), strict=True
+        ):
+            print(
+                f"one card of {rows:,} trips, {name}: {seconds * 1e3:.1f} ms, {m.size / 1e6:,.0f} MB",
+                flush=True,
+            )
 
 
 def main() -> None:
