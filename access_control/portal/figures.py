@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,19 @@ class Bars:
     width: int = WIDTH
     left: int = BAR_LABEL
     thick: int = BAR
+
+
+def marks(figure: Figure) -> Line | Bars | Columns | None:
+    """The marks of a chart; none of a map, whose paths are drawn already."""
+    match figure.kind:
+        case "line":
+            return line(figure)
+        case "bars":
+            return bars(figure)
+        case "histogram":
+            return columns(figure.points)
+        case _:
+            return None
 
 
 def line(figure: Figure) -> Line | None:
@@ -155,6 +169,11 @@ def columns(points: Sequence[tuple[str, float]]) -> Columns | None:
         Tick(TOP + tall * (1 - i * step / high), short(i * step)) for i in range(round(high / step) + 1)
     )
     return Columns(made, max(1.0, place * 0.8), across, up)
+
+
+def in_caption(title: str) -> str:
+    """A column's title within a caption: without what its brackets explain, and without a second 'total'."""
+    return re.sub(r"\s*\([^()]*\)$", "", title).removesuffix(" 합계")
 
 
 def nice_step(rough: float) -> float:
