@@ -12,7 +12,8 @@ from access_control.portal.facts import Figure
 WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 36
 LOW = 200  # height of a chart of columns
-BAR, BAR_GAP, BAR_LABEL = 20, 8, 168
+BAR, BAR_GAP, BAR_LABEL = 20, 8, 200
+LONGEST_LABEL = 11.5  # of a bar, in widths of a Korean syllable: fits its place also at a phone's larger letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def line(figure: Figure) -> Line | None:
         for i, value in enumerate(values)
     ]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    every = max(1, math.ceil(len(values) / 7))
+    every = max(1, math.ceil(len(values) / (7 if len(figure.points[0][0]) < 8 else 5)))
     across = tuple(
         Tick(places[i][0], figure.points[i][0]) for i in range(0, len(values), every) if i < len(values)
     )
@@ -114,7 +115,7 @@ def bars_of(points: Sequence[tuple[str, float]]) -> Bars | None:
     room = WIDTH - BAR_LABEL - 72
     made = tuple(
         Bar(
-            label if len(label) <= 14 else label[:13] + "…",
+            _cut(label),
             short(value),
             i * (BAR + BAR_GAP),
             i * (BAR + BAR_GAP) + BAR / 2,
@@ -123,6 +124,15 @@ def bars_of(points: Sequence[tuple[str, float]]) -> Bars | None:
         for i, (label, value) in enumerate(points)
     )
     return Bars(made, len(made) * (BAR + BAR_GAP))
+
+
+def _cut(label: str) -> str:
+    width = 0.0
+    for i, letter in enumerate(label):
+        width += 0.55 if ord(letter) < 0x300 else 1.0
+        if width > LONGEST_LABEL:
+            return label[: i - 1] + "…"
+    return label
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def dataset(visit: Visit) -> Response:
         rows=sample.rows,
         drawings=_drawings(visit, found, (figure, sample.map, sample.histogram)),
         margins=sample.margins,
-        titles=lambda columns: [_title(visit, found, column) for column in columns],
+        titles=lambda columns: [figures.in_caption(_title(visit, found, c)) for c in columns],
         visible=shown,
         twin=bool(shown and shown.variant == TWIN),
         examples=examples(asked, readme_of(DATASETS, name), figure, visit.services.datasets),
