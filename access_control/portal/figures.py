@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 36
 LOW = 200  # height of a chart of columns
 BAR, BAR_GAP, BAR_LABEL = 20, 8, 200
-LONGEST_LABEL = 11.5  # of a bar, in widths of a Korean syllable: fits its place also at a phone's larger letters
+LONGEST_LABEL = 11.5  # of a bar, in Korean syllables: fits its place also in a phone's larger letters
 
 
 @dataclass(frozen=True, slots=True)
