@@ -9,12 +9,14 @@ from catalog.descriptions.model import (
     Column,
     ColumnType,
     Dataset,
+    Entity,
     ExportClass,
     ExportPolicy,
     Geometry,
     Period,
     PeriodUnit,
     Role,
+    Rows,
     Text,
     Tier,
 )
@@ -64,6 +66,7 @@ def load(file: Path) -> Dataset:
         temporal=_text(entry, "temporal"),
         unit_of_observation=_text(entry, "unit_of_observation"),
         key=entry.texts("key"),
+        entity=_entity(entry.entry("entity")),
         sort=entry.texts("sort"),
         period=_period(entry),
         columns=columns,
@@ -110,6 +113,20 @@ def _column(entry: Entry) -> Column:
     )
     entry.done()
     return column
+
+
+def _entity(entry: Entry) -> Entity:
+    entity = Entity(
+        rows=entry.one_of("rows", Rows), columns=entry.texts("columns"), whose=_text(entry, "whose")
+    )
+    entry.done()
+    if (entity.rows is Rows.INDIVIDUALS) != bool(entity.columns):
+        raise entry.error(
+            "columns",
+            ko=f"{Rows.INDIVIDUALS}이면 구별하는 열을 적고, 아니면 비워 두세요",
+            en=f"name the telling columns where rows are of {Rows.INDIVIDUALS}, and none elsewhere",
+        )
+    return entity
 
 
 def _period(entry: Entry) -> Period | None:
@@ -163,6 +180,7 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
                 en=f"'{column.name}' was called '{column.was}', which is a column's name now",
             )
     used = [(k, c) for k in ("key", "sort", "lookups") for c in getattr(dataset, k)]
+    used += [("entity.columns", c) for c in dataset.entity.columns]
     if dataset.period is not None:
         used.append(("period.column", dataset.period.column))
     if dataset.geometry is not None:

@@ -63,6 +63,14 @@ class Role(StrEnum):
     METADATA = "metadata"
 
 
+class Rows(StrEnum):
+    """What one row is about: one person's or firm's doings, many added up, or a place, reading or code."""
+
+    INDIVIDUALS = "individuals"
+    AGGREGATED = "aggregated"
+    THINGS = "things"
+
+
 class ExportClass(StrEnum):
     """Kinds of results, coarsest last: 원값, 단순집계, 응용집계, 시각화."""
 
@@ -94,6 +102,23 @@ class Geometry:
 
     column: str
     crs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """Whom the rows speak of: what disclosure control protects and has to count.
+
+    Parameters
+    ----------
+    columns
+        Equal values there mean the same one (the entity key); empty unless rows are of individuals.
+    whose
+        Who or what it is, and where rows name none, why.
+    """
+
+    rows: Rows
+    columns: tuple[str, ...]
+    whose: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +233,7 @@ class Dataset:
     temporal: Text
     unit_of_observation: Text
     key: tuple[str, ...]
+    entity: Entity
     sort: tuple[str, ...]
     period: Period | None
     columns: tuple[Column, ...]

@@ -10,8 +10,10 @@ from catalog.descriptions.model import (
     Column,
     ColumnType,
     Dataset,
+    Entity,
     How,
     Partition,
+    Rows,
     Text,
     Variant,
     VariantColumn,
@@ -132,6 +134,7 @@ def described(dataset: Dataset, variant: str) -> Dataset:
             ko=f"{dataset.description.ko} {words.ko}", en=f"{dataset.description.en} {words.en}"
         ),
         key=tuple(g for g in groups if not _column_of(columns, g).nullable) if aggregated else same_key,
+        entity=_entity(dataset.entity, kept, aggregated),
         sort=groups if aggregated else (same_key or groups[:1]),
         period=None,
         geometry=None,
@@ -146,6 +149,13 @@ def described(dataset: Dataset, variant: str) -> Dataset:
             if p.source in kept and _free(p, kept[p.source], columns)
         ),
     )
+
+
+def _entity(was: Entity, kept: dict[str, str], aggregated: bool) -> Entity:
+    """Groups are of nobody in particular; rows kept one by one still are, even without their key."""
+    if aggregated and was.rows is Rows.INDIVIDUALS:
+        return dataclasses.replace(was, rows=Rows.AGGREGATED, columns=())
+    return dataclasses.replace(was, columns=tuple(kept[c] for c in was.columns if c in kept))
 
 
 def differs(dataset: Dataset, variant: Variant) -> Text:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import shapely
 
-from access_control.portal.collect import _simpler
 from access_control.portal.facts import FactsShelf, Figure
 from access_control.portal.figures import bars, line, nice_step, short
+from access_control.portal.maps import _simpler
 
 
 def chart(kind: str, *points: tuple[str, float]) -> Figure:
