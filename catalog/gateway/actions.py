@@ -128,11 +128,12 @@ class Actions:
         ]
 
     def _partitions(self, request: Mapping[str, Any]) -> Any:
-        table, parts = self._session.partitions(_string(request, "name"))
+        where = _string(request, "where") if request.get("where") is not None else ""
+        table, parts = self._session.partitions(_string(request, "name"), where)
         return {
             "name": table.name,
             "snapshot": str(table.snapshot.snapshot_id),
-            "rows": [p.rows for p in parts],
+            "parts": [{"index": number, "rows": part.rows} for number, part in parts.items()],
             "columns": [{"name": f.name, "type": f.duckdb_type} for f in table.snapshot.fields],
         }
 

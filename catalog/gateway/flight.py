@@ -68,8 +68,9 @@ class SessionServer(flight.FlightServerBase):
         request = _json(body)
         try:
             columns = [str(c) for c in request["columns"]]
+            where = str(request.get("where") or "")
             return self._session.read_partition(
-                str(request["name"]), int(request["snapshot"]), int(request["index"]), columns
+                str(request["name"]), int(request["snapshot"]), int(request["index"]), columns, where
             )
         except (KeyError, TypeError, ValueError) as error:
             raise refusals.malformed("partition") from error

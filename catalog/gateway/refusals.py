@@ -335,6 +335,17 @@ def no_column(name: str, column: str, known: Iterable[str]) -> QueryRefused:
     )
 
 
+def not_a_condition(where: str) -> QueryRefused:
+    """Text that is more, or other, than one condition."""
+    return QueryRefused(
+        "not-a-condition",
+        ko=f"where 에는 조건 하나만 쓸 수 있습니다: {short(where)}. "
+        "예: where=\"line = '2호선' AND boardings > 0\". 그 밖의 질의는 campus.sql(...) 로 쓰세요.",
+        en=f"where takes one condition: {short(where)}. "
+        "Such as where=\"line = '2호선' AND boardings > 0\". For anything else use campus.sql(...).",
+    )
+
+
 def malformed(what: str) -> QueryRefused:
     """A request that is no request."""
     return QueryRefused(

@@ -6,7 +6,8 @@ import hashlib
 import logging
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,10 +15,12 @@ from typing import Any, Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
-from catalog.gateway.partitions import Partition, partition_statement, partitions
+from catalog.gateway.partitions import Partition, demand_columns, partition_statement, partitions
 from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerProcess
+from catalog.gateway.pruning import remaining
 from catalog.gateway.queries import Ledger
 from catalog.gateway.sql import functions
+from catalog.gateway.sql.condition import Condition, judge_condition
 from catalog.gateway.sql.statement import prepare
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import (
@@ -29,10 +32,11 @@ from catalog.gateway.workspace import (
     code_systems,
     facts,
     pinned,
+    quoted,
     resolve,
     views,
 )
-from catalog.warehouse import Snapshot
+from catalog.warehouse import Snapshot, row_group_bounds
 
 LOG = logging.getLogger(__name__)
 MOST_PINS: Final = 4  # earlier versions one session has mounted at once
@@ -139,12 +143,28 @@ class SessionGateway:
         tables = workspace.demand(sorted(statement.tables))
         return self._admit(workspace, tables, shown=statement.text, runs=statement.text)
 
-    def partitions(self, name: str) -> tuple[Table, tuple[Partition, ...]]:
-        """How a table may be read in parts."""
-        (table,) = self.workspace().demand([name])
-        return table, partitions(table.snapshot)
+    def partitions(self, name: str, where: str = "") -> tuple[Table, Mapping[int, Partition]]:
+        """How a table, or `table@version`, may be read in parts: those that may hold a row of the condition.
 
-    def read_partition(self, name: str, snapshot_id: int, index: int, columns: Sequence[str]) -> Admission:
+        Raises
+        ------
+        QueryRefused
+            Recorded; the name is not granted, or the condition is not allowed.
+        """
+        with self._refusals_on_record(f"partitions {name} {where}"):
+            workspace, table = self._table(name)
+            parts = dict(enumerate(partitions(table.snapshot)))
+            condition = self._condition(workspace, table, (), where)
+        if condition is None:
+            return table, parts
+        files = [self._places.warehouse / f.path for f in table.snapshot.files]
+        bounds = [row_group_bounds(file) for file in files]
+        kept = remaining(table.snapshot, table.name, tuple(parts.values()), condition.tree, bounds)
+        return table, {number: parts[number] for number in kept}
+
+    def read_partition(
+        self, name: str, snapshot_id: int, index: int, columns: Sequence[str], where: str = ""
+    ) -> Admission:
         """Give a ticket for one part of one version.
 
         Raises
@@ -152,15 +172,34 @@ class SessionGateway:
         QueryRefused, GatewayError
             As `query`; `snapshot-changed` if the version is no longer the newest.
         """
-        workspace = self.workspace()
-        try:
+        with self._refusals_on_record(f"partition {name} {snapshot_id} {index} {where}"):
             self._demand_room()
-            (table,) = workspace.demand([name])
-            shown, runs = partition_statement(table, snapshot_id, index, columns, self._places)
-        except refusals.QueryRefused as refused:
-            self._record_refusal(f"partition {name} {snapshot_id} {index}", refused.reason)
-            raise
-        return self._admit(workspace, (table,), shown=shown, runs=runs)
+            workspace, table = self._table(name)
+            condition = self._condition(workspace, table, columns, where)
+            shown, runs = partition_statement(table, snapshot_id, index, columns, self._places, condition)
+        read = sorted({table.name} | (condition.tables if condition else set()))
+        return self._admit(workspace, workspace.demand(read), shown=shown, runs=runs)
+
+    def _table(self, name: str) -> tuple[Workspace, Table]:
+        workspace = self._pin(self.workspace(), quoted(name))
+        (table,) = workspace.demand([name])
+        return workspace, table
+
+    def _condition(
+        self, workspace: Workspace, table: Table, columns: Sequence[str], where: str
+    ) -> Condition | None:
+        demand_columns(table, columns)
+        if not where:
+            return None
+        return judge_condition(
+            where,
+            table.name,
+            columns or [f.name for f in table.snapshot.fields],
+            tuple(workspace.readable),
+            self._functions,
+            self._parser,
+            code_systems(workspace, self._codes),
+        )
 
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
@@ -263,6 +302,14 @@ class SessionGateway:
             location=f"grpc+unix://{worker.listen}",
             facts={"query_id": query_id, **facts(tables, self._geometry)},
         )
+
+    @contextmanager
+    def _refusals_on_record(self, asked: str) -> Iterator[None]:
+        try:
+            yield
+        except refusals.QueryRefused as refused:
+            self._record_refusal(asked, refused.reason)
+            raise
 
     def _record_refusal(self, text: str, reason: str) -> None:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.warehouse.bounds import Bounds, row_group_bounds
 from catalog.warehouse.difference import Difference, difference
 from catalog.warehouse.model import (
     MAIN,
@@ -20,6 +21,7 @@ from catalog.warehouse.warehouse import Warehouse
 __all__ = [
     "MAIN",
     "AcceptedException",
+    "Bounds",
     "DataFile",
     "Difference",
     "Field",
@@ -31,4 +33,5 @@ __all__ = [
     "WarehouseError",
     "difference",
     "duckdb_relation_sql",
+    "row_group_bounds",
 ]

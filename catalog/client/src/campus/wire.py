@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from campus.errors import (
@@ -90,9 +90,9 @@ class Gateway:
         """Ask for a statement and begin to read it."""
         return self._begin(statement_command(text))
 
-    def partition(self, name: str, snapshot: str, index: int, columns: Sequence[str]) -> Stream:
-        """Ask for one part of a version and begin to read it."""
-        request = {"name": name, "snapshot": snapshot, "index": index, "columns": list(columns)}
+    def partition(self, index: int, **part: Any) -> Stream:
+        """Ask for one part of a version (`name`, `snapshot`, `columns`, `where`) and begin to read it."""
+        request = {"index": index, **part}
         return self._begin(PARTITION + json.dumps(request).encode())
 
     def _begin(self, command: bytes) -> Stream:
