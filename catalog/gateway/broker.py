@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
+from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
@@ -60,6 +62,7 @@ class Broker:
         walled: bool = True,
     ) -> None:
         self._guard, self._descriptions, self._starter, self._limits = guard, descriptions, starter, limits
+        self._warehouse = warehouse
         self._versions = Versions(warehouse)
         self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
         (run / "gateway").mkdir(parents=True, exist_ok=True)
@@ -141,7 +144,12 @@ class Broker:
     def _administer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         match request.get("op"):
             case "open":
-                self.open(_identity(request))
+                identity = _identity(request)
+                mounts = open_mounts(
+                    identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC)
+                )
+                self.open(identity)
+                return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
                 self.close(SessionId(str(request.get("session_id"))))
             case "stats":

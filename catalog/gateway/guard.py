@@ -117,6 +117,22 @@ class Guard(Protocol):
         """What the session may read; asked at every query."""
         ...
 
+    def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        """Of what is granted, the whole tables that the installation itself grants (열린 데이터)."""
+        ...
+
+    def record_mounts(
+        self, identity: SessionIdentity, mounts: tuple[ScannedTable, ...], now: datetime
+    ) -> int:
+        """Make durable that the session starts with these versions mounted, and return the number.
+
+        Raises
+        ------
+        RecordFailed
+            It is not durable; nothing may be mounted.
+        """
+        ...
+
     def record(self, event: QueryEvent) -> int:
         """Make the event durable and return its sequence number.
 

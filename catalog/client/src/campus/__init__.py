@@ -4,6 +4,8 @@
 >>> campus.datasets()                               # what may be read
 >>> campus.describe("subway_ridership")             # what its columns mean
 >>> campus.sql("SELECT line, sum(boardings) FROM subway_ridership GROUP BY line").df()
+>>> campus.geo("gu_boundary").plot()                # a map
+>>> campus.path("subway_ridership")                 # an open dataset's own files
 >>> campus.codes.crosswalk("KOSTAT-dong-7", "MOIS-dong-8")   # and what is lost on the way
 >>> campus.export("result.csv", purpose="강의 과제")
 """
@@ -26,6 +28,7 @@ from campus.wire import Gateway
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame as DaskFrame
+    from geopandas import GeoDataFrame
 
     from campus.catalogue import Datasets, Description, Versions
     from campus.exporting import Named, Receipt
@@ -43,7 +46,9 @@ __all__ = [
     "datasets",
     "describe",
     "export",
+    "geo",
     "outbox",
+    "path",
     "sql",
     "table",
     "versions",
@@ -116,6 +121,8 @@ def dask(
     columns: Sequence[str] | None = None,
     where: str | None = None,
     version: int | str | None = None,
+    *,
+    direct: bool = False,
 ) -> DaskFrame:
     """A dataset as a Dask DataFrame, read in parts; each part is admitted and recorded when it runs.
 
@@ -128,11 +135,15 @@ def dask(
         chosen where the data is, and parts that can hold no such row are not asked for at all.
     version
         A version of `versions(name)`; the newest unless given.
+    direct
+        Read an open dataset's mounted files (`path`) instead of asking for tickets.
 
     Raises
     ------
     QueryRefused
         It is not granted, or `where` is more than one condition over what is granted.
+    UsageError
+        `direct` for a dataset that is not mounted, or together with `where` or `version`.
 
     Notes
     -----
@@ -141,7 +152,60 @@ def dask(
     from campus.catalogue import versioned
     from campus.parallel import dask_frame
 
+    if direct:
+        from campus.direct import dask_files, not_direct
+
+        if where is not None or version is not None:
+            raise not_direct()
+        return dask_files(_gateway, name, columns)
     return dask_frame(_gateway, name if version is None else versioned(name, version), columns, where or "")
+
+
+def path(name: str) -> list[str]:
+    """The Parquet files of an open dataset, for pandas, Polars, Dask, DuckDB and others; read-only.
+
+    They are the version that was newest when the session started; a later one is there in the next session.
+    `_version.json` beside them says which. That they are mounted is recorded once, at the start.
+
+    Examples
+    --------
+    >>> polars.scan_parquet(campus.path("subway_ridership")).select("line").unique().collect()
+
+    Raises
+    ------
+    UsageError
+        The dataset is not open, or was not mounted; the message says what to use instead.
+    """
+    from campus.direct import paths
+
+    return paths(_gateway, name)
+
+
+def geo(name: str, columns: Sequence[str] | None = None, version: int | str | None = None) -> GeoDataFrame:
+    """A dataset with shapes (boundaries, stops) as a GeoDataFrame in the reference system it declares.
+
+    Parameters
+    ----------
+    columns
+        The columns beside the geometry; all unless given.
+    version
+        A version of `versions(name)`; the newest unless given.
+
+    Raises
+    ------
+    QueryRefused
+        It is not granted.
+    UsageError
+        The dataset has no geometry.
+    """
+    from campus.errors import no_geometry
+
+    about = describe(name)
+    if about.geometry is None:
+        raise no_geometry(about.columns)
+    if columns is not None and about.geometry not in columns:
+        columns = [*columns, about.geometry]
+    return table(name, columns, version).geo()
 
 
 def outbox() -> list[dict[str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from campus.errors import UsageError
+from campus.errors import UsageError, no_geometry
 from campus.html import note, table
 
 if TYPE_CHECKING:
@@ -94,13 +94,7 @@ class Result:
         known: Mapping[str, str] = self._stream.facts.get("geometry", {})
         name = column or next((c for c in known if c in self.columns), None)
         if name is None or name not in self.columns:
-            raise UsageError(
-                "no-geometry",
-                ko=f"공간 정보 열이 없습니다. 결과의 열: {', '.join(self.columns)}. "
-                "경계 데이터셋의 geometry 열을 함께 고르거나 geo(column=…, crs=…) 로 지정하세요.",
-                en=f"There is no geometry column among {', '.join(self.columns)}. "
-                "Select a boundary dataset's geometry, or name it: geo(column=…, crs=…).",
-            )
+            raise no_geometry(self.columns)
         frame = self.df()
         shapes = geopandas.GeoSeries.from_wkb(frame[name], crs=crs or known.get(name))
         return geopandas.GeoDataFrame(frame.drop(columns=name), geometry=shapes.rename(name))
