@@ -217,6 +217,7 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
         object=f"query:{event.query_id}",
         detail={
             "statement": event.statement,
+            "parameters": dict(event.parameters),
             "tables": [_table(table) for table in event.tables],
             "purposes": list(event.purposes),
             "rows": event.rows,

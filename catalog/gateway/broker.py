@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.descriptions import Dataset
+from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
@@ -71,6 +72,11 @@ class Broker:
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
         self._codes = {name: {c.name: c.code_system for c in d.columns} for name, d in descriptions.items()}
+        self._names = frozenset(
+            sql_name(d.name, variant)
+            for d in descriptions.values()
+            for variant in (MAIN, TWIN, *(v.name for v in d.variants))
+        )
         self._lock = threading.Lock()
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
         self._admin_path = admin
@@ -106,6 +112,7 @@ class Broker:
                 limits=self._limits,
                 geometry=self._geometry,
                 codes=self._codes,
+                taken=self._names,
             )
             actions = Actions(session, self._guard, self._descriptions)
             server = SessionServer(f"grpc+unix://{address}", session, actions)

@@ -16,10 +16,13 @@ from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.listings import listing
 from catalog.gateway.messages import NoCommand, decode
+from catalog.gateway.parameters import parameters
+from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
 
 LOG = logging.getLogger(__name__)
 PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
+STATEMENT = b"campus.statement:"  # likewise: query, parameters, save_as
 
 
 class SessionServer(flight.FlightServerBase):
@@ -36,6 +39,8 @@ class SessionServer(flight.FlightServerBase):
             command = bytes(descriptor.command or b"")
             if command.startswith(PARTITION):
                 return _info(descriptor, self._partition(command[len(PARTITION) :]))
+            if command.startswith(STATEMENT):
+                return _info(descriptor, self._statement(command[len(STATEMENT) :]))
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
                 return _info(descriptor, self._session.query(message.query))
@@ -64,12 +69,19 @@ class SessionServer(flight.FlightServerBase):
             answer = self._actions.run(action.type, _json(action.body.to_pybytes()))
             return [json.dumps(answer, ensure_ascii=False).encode()]
 
+    def _statement(self, body: bytes) -> Admission:
+        request = _json(body)
+        query, save_as = request.get("query"), request.get("save_as")
+        if not isinstance(query, str) or not (save_as is None or isinstance(save_as, str)):
+            raise refusals.malformed("statement")
+        return self._session.query(query, parameters(request.get("parameters")), save_as)
+
     def _partition(self, body: bytes) -> Admission:
         request = _json(body)
         try:
             columns = [str(c) for c in request["columns"]]
             where = str(request.get("where") or "")
-            return self._session.read_partition(
+            return Parts(self._session).read(
                 str(request["name"]), int(request["snapshot"]), int(request["index"]), columns, where
             )
         except (KeyError, TypeError, ValueError) as error:

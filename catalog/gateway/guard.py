@@ -73,6 +73,8 @@ class QueryEvent:
         What was sent to the session, as Arrow buffers [bytes].
     seconds
         From admission to the end [s].
+    parameters
+        Name and SQL literal of every value that was bound.
     """
 
     kind: QueryEventKind
@@ -86,6 +88,7 @@ class QueryEvent:
     bytes: int = 0
     seconds: float = 0.0
     reason: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

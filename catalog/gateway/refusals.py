@@ -170,12 +170,15 @@ def syntax_not_allowed(what: str) -> QueryRefused:
     )
 
 
-def parameters_unsupported() -> QueryRefused:
-    """Placeholders without values."""
+def parameters_mismatch(asked: Iterable[str], given: Iterable[str]) -> QueryRefused:
+    """Placeholders and values that are not the same."""
+    want, have = ", ".join(f"${n}" for n in sorted(asked)), ", ".join(f"${n}" for n in sorted(given))
     return QueryRefused(
-        "parameters-unsupported",
-        ko="매개변수(?, $이름)는 아직 지원하지 않습니다. 값을 SQL 문장에 직접 쓰세요.",
-        en="Parameters (?, $name) are not supported yet. Write the values into the statement.",
+        "parameters-mismatch",
+        ko=f"질의의 매개변수({short(want) or '없음'})와 주어진 값({short(have) or '없음'})이 다릅니다. "
+        "campus.sql(질의, [값, …]) 은 ? 를, campus.sql(질의, {'이름': 값}) 은 $이름 을 채웁니다.",
+        en=f"The statement asks for {short(want) or 'no parameters'}, and got {short(have) or 'none'}. "
+        "campus.sql(query, [value, …]) fills ?, and campus.sql(query, {'name': value}) fills $name.",
     )
 
 

@@ -6,21 +6,20 @@ import hashlib
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
+from catalog.gateway.admission import Admission, QueryLimits, Work
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
-from catalog.gateway.partitions import Partition, demand_columns, partition_statement, partitions
+from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerProcess
-from catalog.gateway.pruning import remaining
 from catalog.gateway.queries import Ledger
+from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
-from catalog.gateway.sql.condition import Condition, judge_condition
 from catalog.gateway.sql.statement import prepare
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import (
@@ -36,7 +35,9 @@ from catalog.gateway.workspace import (
     resolve,
     views,
 )
-from catalog.warehouse import Snapshot, row_group_bounds
+from catalog.warehouse import Snapshot
+
+__all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
 MOST_PINS: Final = 4  # earlier versions one session has mounted at once
@@ -48,27 +49,6 @@ SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryLimits:
-    """Limits of one session's worker: memory and spill [bytes], one query's time [s], engine threads."""
-
-    memory: int = 1 << 30
-    spill: int = 2 << 30
-    seconds: float = 600.0
-    threads: int = 2
-    batch_rows: int = 122_880
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """A recorded query: the ticket that runs it once, where, and what its reader should know."""
-
-    query_id: QueryId
-    ticket: bytes
-    location: str
-    facts: Mapping[str, Any]
-
-
 class SessionGateway:
     """Decides and serves for one session.
 
@@ -78,6 +58,8 @@ class SessionGateway:
         Dataset → (geometry column, CRS).
     codes
         Dataset → column → code system.
+    taken
+        Names of all datasets there are; nothing is saved under them.
     """
 
     def __init__(
@@ -92,13 +74,15 @@ class SessionGateway:
         limits: QueryLimits,
         geometry: Mapping[str, tuple[str, str]],
         codes: Mapping[str, Mapping[str, str]],
+        taken: Collection[str],
     ) -> None:
         self.identity = identity
         self._guard, self._versions, self._starter, self._ledger = guard, versions, starter, ledger
-        self._places, self._limits, self._geometry = places, limits, geometry
-        self._codes = codes
-        self._functions = functions.load()
-        self._parser = SandboxedParser(starter, identity.session_id)
+        self.places, self._limits, self._geometry = places, limits, geometry
+        self.codes = codes
+        self.saved = SavedTables(taken)
+        self.functions = functions.load()
+        self.parser = SandboxedParser(starter, identity.session_id)
         self._lock = threading.Lock()  # of the worker and its key
         self._worker: WorkerProcess | None = None
         self._workers: list[WorkerProcess] = []  # the current one and those that drain
@@ -109,8 +93,16 @@ class SessionGateway:
 
     # -- what the wire calls
 
-    def query(self, text: str) -> Admission:
+    def query(self, text: str, parameters: Parameters = NONE, save_as: str | None = None) -> Admission:
         """Decide on a person's statement, record it, and give a ticket.
+
+        Parameters
+        ----------
+        parameters
+            Values of its placeholders; bound by the engine.
+        save_as
+            Keep the result in the worker under this name instead of sending it; the ticket then gives one
+            row: rows and bytes of all saved tables.
 
         Raises
         ------
@@ -119,98 +111,80 @@ class SessionGateway:
         GatewayError
             It could not be recorded or served.
         """
-        workspace = self.workspace()
-        try:
-            self._demand_room()
-            workspace = self._pin(workspace, text)
+        with self.refusals_on_record(text), self.saved.in_order(save_as is not None) as ordered:
+            self.demand_room()
+            workspace = self._pin(self.workspace(), text)
+            generation = self._generation_for(workspace)
+            kept = self.saved.names(generation) if ordered else ()
             try:
                 statement = prepare(
                     text,
-                    tuple(workspace.readable),
-                    self._functions,
-                    self._parser,
-                    code_systems(workspace, self._codes),
+                    (*workspace.readable, *kept),
+                    self.functions,
+                    self.parser,
+                    code_systems(workspace, self.codes),
+                    parameters.names,
                 )
             except refusals.QueryRefused as refused:
                 if refused.reason == "table-not-granted":
                     for name in workspace.expired:
                         if name.lower() in text.lower():
                             workspace.refuse_expired(name)
+                    self.saved.refuse_lost(generation, text)
                 raise
-        except refusals.QueryRefused as refused:
-            self._record_refusal(text, refused.reason)
-            raise
-        tables = workspace.demand(sorted(statement.tables))
-        return self._admit(workspace, tables, shown=statement.text, runs=statement.text)
+            used = statement.tables & set(kept)
+            tables = {t.name: t for t in workspace.demand(sorted(statement.tables - used))}
+            tables |= {t.name: t for t in self.saved.sources(used, generation)}
+            if save_as is not None:
+                self.saved.demand_free(save_as, self._open_queries(), statement.tables)
+            return self.admit(
+                workspace,
+                [tables[name] for name in sorted(tables)],
+                Work(
+                    runs=statement.text,
+                    parameters=parameters,
+                    save_as=save_as or "",
+                    saved=frozenset(used),
+                ),
+            )
 
-    def partitions(self, name: str, where: str = "") -> tuple[Table, Mapping[int, Partition]]:
-        """How a table, or `table@version`, may be read in parts: those that may hold a row of the condition.
+    def drop(self, name: str) -> bool:
+        """Forget a saved table; False if there is none.
 
         Raises
         ------
         QueryRefused
-            Recorded; the name is not granted, or the condition is not allowed.
+            `saved-in-use`.
         """
-        with self._refusals_on_record(f"partitions {name} {where}"):
-            workspace, table = self._table(name)
-            parts = dict(enumerate(partitions(table.snapshot)))
-            condition = self._condition(workspace, table, (), where)
-        if condition is None:
-            return table, parts
-        files = [self._places.warehouse / f.path for f in table.snapshot.files]
-        bounds = [row_group_bounds(file) for file in files]
-        kept = remaining(table.snapshot, table.name, tuple(parts.values()), condition.tree, bounds)
-        return table, {number: parts[number] for number in kept}
+        self.saved.demand_free(name, self._open_queries())
+        with self._lock:
+            if self._worker is not None:
+                self._worker.drop(name)
+        return self.saved.drop(name)
 
-    def read_partition(
-        self, name: str, snapshot_id: int, index: int, columns: Sequence[str], where: str = ""
-    ) -> Admission:
-        """Give a ticket for one part of one version.
-
-        Raises
-        ------
-        QueryRefused, GatewayError
-            As `query`; `snapshot-changed` if the version is no longer the newest.
-        """
-        with self._refusals_on_record(f"partition {name} {snapshot_id} {index} {where}"):
-            self._demand_room()
-            workspace, table = self._table(name)
-            condition = self._condition(workspace, table, columns, where)
-            shown, runs = partition_statement(table, snapshot_id, index, columns, self._places, condition)
-        read = sorted({table.name} | (condition.tables if condition else set()))
-        return self._admit(workspace, workspace.demand(read), shown=shown, runs=runs)
-
-    def _table(self, name: str) -> tuple[Workspace, Table]:
+    def table(self, name: str) -> tuple[Workspace, Table]:
+        """A granted table, or `table@version`, and the workspace that has it."""
         workspace = self._pin(self.workspace(), quoted(name))
         (table,) = workspace.demand([name])
         return workspace, table
 
-    def _condition(
-        self, workspace: Workspace, table: Table, columns: Sequence[str], where: str
-    ) -> Condition | None:
-        demand_columns(table, columns)
-        if not where:
-            return None
-        return judge_condition(
-            where,
-            table.name,
-            columns or [f.name for f in table.snapshot.fields],
-            tuple(workspace.readable),
-            self._functions,
-            self._parser,
-            code_systems(workspace, self._codes),
-        )
-
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
-        mine = {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
-        if query_id not in mine:
+        if query_id not in self._open_queries():
             return False
         with self._lock:
             workers = tuple(self._workers)
         for worker in workers:
             worker.cancel(query_id)
         return True
+
+    def progress(self, query_id: str) -> tuple[int, float] | None:
+        """Rows and percent of one of this session's long queries; None where nothing is known."""
+        if query_id not in self._open_queries():
+            return None
+        with self._lock:
+            workers = tuple(self._workers)
+        return next((found for w in workers if (found := w.progress(query_id)) is not None), None)
 
     def workspace(self) -> Workspace:
         """What may be read now."""
@@ -250,7 +224,7 @@ class SessionGateway:
     def warm(self) -> None:
         """Start parser and worker before the first query; a failure shows at the first query instead."""
         try:
-            self._parser.warm()
+            self.parser.warm()
             with self._lock:
                 if not self._closed:
                     self._ready(self.workspace())
@@ -264,36 +238,61 @@ class SessionGateway:
             workers, self._workers, self._worker = self._workers, [], None
         for worker in workers:
             worker.stop()
-        self._parser.close()
+        self.parser.close()
         for query in self._ledger.open_of(self.identity.session_id):
             self._ledger.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
 
     # -- admission
 
-    def _demand_room(self) -> None:
-        if len(self._ledger.open_of(self.identity.session_id)) >= MAX_OPEN:
+    def demand_room(self) -> None:
+        """Refuse what would be one query too many.
+
+        Raises
+        ------
+        QueryRefused
+            `too-many-queries`.
+        """
+        if len(self._open_queries()) >= MAX_OPEN:
             raise refusals.too_many_queries(MAX_OPEN)
 
-    def _admit(self, workspace: Workspace, tables: Sequence[Table], *, shown: str, runs: str) -> Admission:
+    def admit(self, workspace: Workspace, tables: Sequence[Table], work: Work) -> Admission:
+        """Record what was decided and make its ticket good.
+
+        Raises
+        ------
+        QueryRefused
+            `saved-gone`: the worker with a saved table went meanwhile.
+        GatewayError
+            It could not be recorded or served.
+        """
         query_id = QueryId(secrets.token_hex(ID_BYTES))
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
         with self._lock:
             if self._closed:
                 raise refusals.session_closed() if self._closed == SESSION_CLOSED else refusals.restarting()
             worker, generation = self._ready(workspace), self._generation
+        self.saved.sources(work.saved, generation)
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
             query_id=query_id,
             identity=self.identity,
             time=datetime.now(UTC),
-            statement=shown,
+            statement=work.recorded,
             tables=tuple(t.scanned for t in tables),
             purposes=tuple(sorted({t.grant.purpose for t in tables})),
+            parameters=work.parameters.literals,
         )
         self._ledger.admit(event, generation)
+        if work.saved:
+            self.saved.use(query_id, work.saved, self._open_queries())
         try:
-            worker.admit(handle, runs, seconds=self._limits.seconds, ttl=TICKET_SECONDS)
+            if work.save_as:
+                worker.drop(work.save_as)
+                self.saved.keep(work.save_as, query_id, generation, tables)
+            limits = {"seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
+            worker.admit(handle, {**work.order, **limits})
         except refusals.GatewayError:
+            self.saved.failed(query_id)
             self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
             raise
         return Admission(
@@ -304,7 +303,8 @@ class SessionGateway:
         )
 
     @contextmanager
-    def _refusals_on_record(self, asked: str) -> Iterator[None]:
+    def refusals_on_record(self, asked: str) -> Iterator[None]:
+        """Whatever is refused inside is recorded, by digest of what was asked."""
         try:
             yield
         except refusals.QueryRefused as refused:
@@ -324,11 +324,22 @@ class SessionGateway:
             )
         )
 
+    def _open_queries(self) -> set[QueryId]:
+        return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
+
     # -- the worker
+
+    def _generation_for(self, workspace: Workspace) -> int:
+        """Number of the worker that would run a query now; that of a new one if one would be made."""
+        with self._lock:
+            return self._generation if self._serves(workspace) else self._generation + 1
+
+    def _serves(self, workspace: Workspace) -> bool:
+        return self._worker is not None and self._worker.alive and self._key == workspace.key
 
     def _ready(self, workspace: Workspace) -> WorkerProcess:
         """The worker for exactly this workspace; an older one drains. Call with the lock held."""
-        if self._worker is not None and self._worker.alive and self._key == workspace.key:
+        if self._worker is not None and self._serves(workspace):
             return self._worker
         if self._worker is not None:
             self._worker.drain()
@@ -337,7 +348,7 @@ class SessionGateway:
         generation = self._generation
         session_id = self.identity.session_id
         files = workspace.files
-        socket = self._places.session(session_id) / "data" / f"worker-{generation}.sock"
+        socket = self.places.session(session_id) / "data" / f"worker-{generation}.sock"
         socket.unlink(missing_ok=True)
         try:
             started, control = self._starter.start_worker(
@@ -350,14 +361,16 @@ class SessionGateway:
             started,
             control,
             {
-                "listen": self._places.worker_socket(session_id, generation),
-                "views": views(workspace, self._places),
-                "files": [self._places.data(f) for f in files],
+                "listen": self.places.worker_socket(session_id, generation),
+                "views": views(workspace, self.places),
+                "files": [self.places.data(f) for f in files],
                 "threads": self._limits.threads,
                 "memory": int(self._limits.memory * ENGINE_SHARE),
-                "spill": self._places.spill(session_id),
+                "spill": self.places.spill(session_id),
                 "spill_size": self._limits.spill,
                 "batch_rows": self._limits.batch_rows,
+                "saved_rows": self._limits.saved_rows,
+                "saved_bytes": self._limits.saved_bytes,
             },
             on_ended=self._ended,
             on_death=lambda worker: self._died(worker, generation),
@@ -367,6 +380,8 @@ class SessionGateway:
         return self._worker
 
     def _ended(self, ended: Ended) -> None:
+        if ended.status != "finished":
+            self.saved.failed(ended.handle[: 2 * ID_BYTES])
         kinds = {"finished": QueryEventKind.FINISHED, "cancelled": QueryEventKind.CANCELLED}
         self._ledger.end(
             QueryId(ended.handle[: 2 * ID_BYTES]),

@@ -1,9 +1,10 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Control messages are length-prefixed JSON on descriptor 3:
-in `configure`, `admit {handle, sql, seconds, ttl}`, `cancel {query_id}` (the handle's start), `drain`;
-out `ready`, `broken`, `admitted`, `finished {handle, status, rows, bytes, seconds, reason}`.
-A handle is good once, for `ttl` seconds.
+in `configure`, `admit {handle, sql, parameters, save_as, seconds, ttl}`, `cancel {query_id}` (the handle's
+start), `drop {name}`, `drain`; out `ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
+`finished {handle, status, rows, bytes, seconds, reason}`.
+A handle is good once, for `ttl` seconds. `save_as` keeps the rows as `campus.<name>` instead of sending them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -24,9 +27,24 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 CONTROL_FD = 3
+SHORT = 1.0  # a query that takes longer says how far it is, so often [s]
 TICK = 0.05  # how often cancellation and limits are looked at [s]
+KEPT = (  # bytes of all saved tables, in memory and spilled
+    "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
+    "WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
+)
+OFF = [
+    *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
+    "python_enable_replacements",
+]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
+KINDS: dict[str, Callable[[str], Any]] = {  # of bound values
+    "null": lambda _: None,
+    "bool": "true".__eq__,
+    "int": int, "float": float, "str": str, "decimal": Decimal,
+    "date": date.fromisoformat, "datetime": datetime.fromisoformat,
+}  # fmt: skip
 FAILURES = {  # reason: (Korean, English)
     "cancelled": ("질의가 취소되었습니다.", "The query was cancelled."),
     "time-limit": (
@@ -43,6 +61,12 @@ FAILURES = {  # reason: (Korean, English)
         "이 표(ticket)는 없거나 이미 쓰였거나 만료되었습니다. 질의를 다시 실행하세요.",
         "This ticket does not exist, was used already, or has expired. Run the query again.",
     ),
+    "saved-too-large": (
+        "저장할 결과가 한도(표마다 {saved_rows:,}행, 모두 {saved_bytes:,} bytes)를 넘습니다. 먼저 거르거나 "
+        "집계하고, 쓰지 않는 표는 campus.drop(이름) 으로 지우세요.",
+        "The result is too large to save ({saved_rows:,} rows a table, {saved_bytes:,} bytes in all). "
+        "Filter or aggregate first, and drop tables no longer used: campus.drop(name).",
+    ),
     "ticket-expired": ("질의 결과를 제때 받아가지 않았습니다.", "The result was not fetched in time."),
 }
 
@@ -50,11 +74,13 @@ FAILURES = {  # reason: (Korean, English)
 class Query:
     """One admitted statement from admission to its end."""
 
-    def __init__(self, handle: str, sql: str, seconds: float, ttl: float) -> None:
-        self.handle, self.sql, self.seconds = handle, sql, seconds
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.handle, self.sql, self.save_as = order["handle"], order["sql"], order["save_as"]
+        self.parameters = bound_values(order["parameters"])
+        self.seconds = order["seconds"]
         self.admitted = time.monotonic()
-        self.expires = self.admitted + ttl
-        self.started = 0.0
+        self.expires = self.admitted + order["ttl"]
+        self.started = self.said = 0.0
         self.rows = self.bytes = 0
         self.reason = ""  # why it must stop; the first one counts
         self.lock = threading.Lock()
@@ -76,17 +102,32 @@ class Query:
         if gone or late or self.reason:
             self.stop("cancelled" if gone else "time-limit")
 
+    def progress(self, now: float) -> dict[str, Any] | None:
+        """How far it is, where it is time to say so; `percent` is -1 where the engine does not know."""
+        if not self.started or now - max(self.started, self.said) < SHORT:
+            return None
+        self.said = now
+        with self.lock:
+            percent = -1.0 if self.cursor is None else self.cursor.query_progress()
+        return {"handle": self.handle, "rows": self.rows, "percent": round(percent, 1)}
+
+
+def bound_values(given: Any) -> Any:
+    """Values for the engine from `[kind, text]`, in a list or by name."""
+    if isinstance(given, dict):
+        return {name: _value(*value) for name, value in given.items()}
+    return [_value(*value) for value in given]
+
+
+def _value(kind: str, content: Any) -> Any:
+    if kind == "list":
+        return [_value(*item) for item in content]
+    return KINDS[kind](content)
+
 
 def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """The engine with its views made and its settings locked."""
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "python_enable_replacements": False,
-        }
-    )
+    connection = duckdb.connect(config=dict.fromkeys(OFF, False))
     connection.execute(f"SET threads = {int(settings['threads'])}")
     connection.execute(f"SET memory_limit = '{int(settings['memory'])}B'")
     connection.execute("SET preserve_insertion_order = false")
@@ -102,8 +143,18 @@ def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection.execute("SET temp_directory = ?", [spill or ""])
     connection.execute("SET allowed_paths = ?", [settings["files"]])
     connection.execute("SET enable_external_access = false")
+    # these two stay open, for `open_cursor`
+    connection.execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection of its own that keeps count of its progress and prints none of it."""
+    cursor = engine.cursor()
+    cursor.execute("SET enable_progress_bar_print = false")
+    cursor.execute("SET enable_progress_bar = true")
+    return cursor
 
 
 class Control:
@@ -144,7 +195,9 @@ class Worker(flight.FlightServerBase):
     def __init__(self, settings: dict[str, Any], control: Control) -> None:
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
+        self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
         self.engine = open_engine(settings)
+        self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
         self.running: dict[str, Query] = {}
         self.lock = threading.Lock()
@@ -161,14 +214,37 @@ class Worker(flight.FlightServerBase):
             raise failure("unknown-ticket")
         query.started = time.monotonic()
         query.context = context
-        query.cursor = self.engine.cursor()
+        query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         try:
             if query.reason:
                 raise duckdb.InterruptException("cancelled before start")
-            reader = query.cursor.sql(query.sql).to_arrow_reader(self.batch_rows)
+            if query.save_as:
+                reader = self.save(query, query.cursor)
+            else:
+                relation = query.cursor.sql(query.sql, params=query.parameters or None)
+                reader = relation.to_arrow_reader(self.batch_rows)
         except BaseException as error:
             raise self.end(query, error) from None
         return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+
+    def save(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+        """Keep the rows in memory (and in the spill folder); answers rows and bytes of all that is kept."""
+        table = f"memory.campus.{quoted(query.save_as)}"
+        rows_of = f"SELECT * FROM ({query.sql}) LIMIT {self.saved_rows + 1}"  # noqa: S608
+        cursor.execute(f"CREATE TABLE {table} AS {rows_of}", query.parameters or None)
+        (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
+        (size,) = cursor.execute(KEPT).fetchone() or (0,)
+        if rows > self.saved_rows or size > self.saved_bytes or query.reason:
+            cursor.execute(f"DROP TABLE {table}")
+            raise OverflowError
+        return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
+
+    def drop(self, name: str) -> None:
+        """Forget a saved table, if there is one."""
+        try:
+            self.engine.execute(f"DROP TABLE IF EXISTS memory.campus.{quoted(name)}")
+        except duckdb.Error as error:
+            sys.stderr.write(f"a saved table was not dropped: {type(error).__name__}\n")
 
     def batches(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Batches as the reader takes them; the end is reported whatever happens."""
@@ -195,7 +271,8 @@ class Worker(flight.FlightServerBase):
         with self.lock:
             known = self.running.pop(query.handle, None) or self.waiting.pop(query.handle, None)
         reason = "" if error is None else reason_of(query, error)
-        words = {"seconds": f"{query.seconds:g}", "detail": one_line(error)}
+        words: dict[str, Any] = {"seconds": f"{query.seconds:g}", "detail": one_line(error)}
+        words |= {"saved_rows": self.saved_rows, "saved_bytes": self.saved_bytes}
         ko, en = (text.format(**words) for text in FAILURES.get(reason, ("", "")))
         status = "finished" if error is None else "cancelled" if reason == "cancelled" else "failed"
         if known is not None:
@@ -219,6 +296,10 @@ class Worker(flight.FlightServerBase):
                 idle = self.draining and not self.running and not self.waiting
             for query in running:
                 query.look(now)
+                if (progress := query.progress(now)) is not None:
+                    self.control.send(op="progress", **progress)
+            if not self.spare:
+                self.spare.append(open_cursor(self.engine))
             for query in expired:
                 query.reason = "ticket-expired"
                 self.end(query, duckdb.InterruptException("expired"))
@@ -231,12 +312,14 @@ class Worker(flight.FlightServerBase):
             handle = str(message.get("handle", ""))
             match message["op"]:
                 case "admit":
-                    query = Query(handle, message["sql"], message["seconds"], message["ttl"])
+                    query = Query(message)
                     with self.lock:
                         self.waiting[handle] = query
                     self.control.send(op="admitted", handle=handle)
                 case "cancel":
                     self.cancel(str(message["query_id"]))
+                case "drop":
+                    self.drop(str(message["name"]))
                 case "drain":
                     self.draining = True
         os._exit(0)
@@ -253,10 +336,17 @@ class Worker(flight.FlightServerBase):
             self.end(query, duckdb.InterruptException("cancelled"))
 
 
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def reason_of(query: Query, error: BaseException) -> str:
     """Why a query ended early, as a reason code."""
     if query.reason:
         return query.reason
+    if query.save_as and isinstance(error, OverflowError):
+        return "saved-too-large"
     if isinstance(error, (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError)):
         return "memory-limit"
     if "Out of Memory" in str(error) or "bad_alloc" in str(error) or "failed to allocate" in str(error):

@@ -24,6 +24,8 @@ from campus.errors import (
     QueryRefused,
     UsageError,
 )
+from campus.values import Parameters
+from campus.values import wire as _wire
 from campus.wire import Gateway
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from campus.catalogue import Datasets, Description, Versions
     from campus.exporting import Named, Receipt
-    from campus.result import Result
+    from campus.result import Kept, Result
 
 __all__ = [
     "CampusError",
@@ -45,10 +47,12 @@ __all__ = [
     "dask",
     "datasets",
     "describe",
+    "drop",
     "export",
     "geo",
     "outbox",
     "path",
+    "save",
     "sql",
     "table",
     "versions",
@@ -73,13 +77,21 @@ def describe(name: str) -> Description:
     return Description(_gateway.action("campus.describe", name=name))
 
 
-def sql(query: str) -> Result:
+def sql(query: str, parameters: Parameters | None = None) -> Result:
     """Run a SELECT over granted datasets.
 
     Parameters
     ----------
     query
         SELECT, WITH, VALUES, DESCRIBE, SUMMARIZE or SHOW TABLES in DuckDB's SQL.
+    parameters
+        Values for its placeholders: a list for `?`, a dict for `$name`. Of type str, int, float, bool, None,
+        date, datetime, Decimal, or lists of them. The engine binds them: they never become part of the text.
+
+    Examples
+    --------
+    >>> campus.sql("SELECT * FROM subway_ridership WHERE line = ? AND date >= ?", ["2호선", date(2026, 1, 1)])
+    >>> campus.sql("SELECT * FROM subway_ridership WHERE line = $line", {"line": "2호선"})
 
     Raises
     ------
@@ -87,10 +99,55 @@ def sql(query: str) -> Result:
         It names something not granted or not allowed; the message says what to do.
     QueryFailed
         It could not be finished: an error in the query, or a limit.
+
+    Notes
+    -----
+    A query that takes longer than a second shows its progress; Ctrl-C (the stop button) cancels it.
     """
     from campus.result import Result
 
-    return Result(_gateway.query(query))
+    return Result(_gateway.query(query, _wire(parameters)))
+
+
+def save(name: str, query: str, parameters: Parameters | None = None) -> Kept:
+    """Keep a query's result as a table of this session, to be named in later queries; nothing is sent here.
+
+    It stays in the query worker, so it ends with it: when the session ends, when a grant ends, or when a new
+    version of some dataset is published. A later query then says to save again. The same name replaces it.
+
+    Parameters
+    ----------
+    name
+        Letters, digits and _; no dataset's name.
+    query, parameters
+        As in `sql`.
+
+    Raises
+    ------
+    QueryRefused
+        The name or the query is not allowed.
+    QueryFailed
+        The query failed, or its result is too large to be kept; the message says how much is allowed.
+
+    Examples
+    --------
+    >>> campus.save("busy", "SELECT station, sum(boardings) AS n FROM subway_ridership GROUP BY station")
+    >>> campus.sql("SELECT * FROM busy ORDER BY n DESC LIMIT 10")
+    """
+    from campus.result import Kept, Result
+
+    return Kept(name, Result(_gateway.query(query, _wire(parameters), save_as=name)))
+
+
+def drop(name: str) -> bool:
+    """Forget a saved table; False if there is none.
+
+    Raises
+    ------
+    QueryRefused
+        A running query reads it.
+    """
+    return bool(_gateway.action("campus.drop", name=name)["dropped"])
 
 
 def table(name: str, columns: Sequence[str] | None = None, version: int | str | None = None) -> Result:

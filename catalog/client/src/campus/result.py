@@ -151,6 +151,7 @@ class Result:
             else:
                 self._read.append(batch)
                 count += batch.num_rows
+        self._stream.settle()
 
     def _rest(self, already: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from already
@@ -168,6 +169,36 @@ class Result:
         stream = getattr(self, "_stream", None)
         if stream is not None and not self._ended and not self._given_away:
             stream.abandon()
+
+
+class Kept:
+    """A table of this session; shows what it holds.
+
+    Attributes
+    ----------
+    rows
+        Rows of the table.
+    bytes
+        Size of all saved tables of this session together [bytes].
+    """
+
+    def __init__(self, name: str, result: Result) -> None:
+        self.name = name
+        self.query_id = result.query_id
+        self.snapshots = result.snapshots
+        self.synthetic = result.synthetic
+        said = result.arrow().to_pylist()[0]
+        self.rows, self.bytes = int(said["rows"]), int(said["bytes"])
+
+    def __repr__(self) -> str:
+        made_up = " [합성 데이터]" if self.synthetic else ""
+        return f"{self.name}: {self.rows:,}행 저장됨 · {self.rows:,} rows saved{made_up}"
+
+    def _repr_html_(self) -> str:
+        label = "합성 데이터 · synthetic data" if self.synthetic else ""
+        sources = ", ".join(self.snapshots) or "-"
+        words = f"{self.name}: {self.rows:,}행 저장됨 · {self.rows:,} rows saved ({sources})"
+        return note(words, label)
 
 
 def _count(count: int, ended: bool) -> str:

@@ -22,6 +22,7 @@ from campus.errors import (
     outside,
     worker_died,
 )
+from campus.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STATEMENT: Final = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery"
 PARTITION: Final = b"campus.partition:"
+WITH_VALUES: Final = b"campus.statement:"
 RECONNECT_SECONDS: Final = 10.0
 AHEAD: Final = 4  # batches read ahead of their user
 _OPTIONS: Final[list[tuple[str, int | str]]] = [
@@ -86,9 +88,20 @@ class Gateway:
         results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))), once=once)
         return json.loads(results[0].body.to_pybytes())
 
-    def query(self, text: str) -> Stream:
-        """Ask for a statement and begin to read it."""
-        return self._begin(statement_command(text))
+    def query(self, text: str, parameters: Any = None, save_as: str | None = None) -> Stream:
+        """Ask for a statement and begin to read it.
+
+        Parameters
+        ----------
+        parameters
+            As `values.wire` makes them.
+        save_as
+            Keep the rows at the gateway under this name; the stream then gives one row about them.
+        """
+        if parameters is None and save_as is None:
+            return self._begin(statement_command(text))
+        request = {"query": text, "parameters": parameters, "save_as": save_as}
+        return self._begin(WITH_VALUES + json.dumps(request).encode())
 
     def partition(self, index: int, **part: Any) -> Stream:
         """Ask for one part of a version (`name`, `snapshot`, `columns`, `where`) and begin to read it."""
@@ -166,6 +179,8 @@ class Stream:
         self._stopped = threading.Event()  # by this side
         self._over = threading.Event()  # by itself
         self._items: queue.Queue[Any] = queue.Queue(AHEAD)
+        self._received = 0
+        self._progress = Progress(self._far)
         threading.Thread(target=self._pump, daemon=True).start()
         self.schema: pa.Schema = self._next()
 
@@ -185,6 +200,10 @@ class Stream:
         with contextlib.suppress(CampusError):
             self._gateway.action("campus.cancel", query_id=self.facts.get("query_id", ""))
 
+    def settle(self) -> None:
+        """Take the progress away: enough is read for now."""
+        self._progress.close()
+
     def abandon(self) -> None:
         """Stop the query without waiting; for a result nobody will read."""
         if not self._over.is_set():
@@ -192,15 +211,35 @@ class Stream:
 
     def _next(self) -> Any:
         try:
-            item = self._items.get()
+            item = self._wait()
         except KeyboardInterrupt:
+            self._progress.close()
             self.cancel()
             raise
+        if hasattr(item, "num_rows"):
+            self._received += item.num_rows
         if item is None or isinstance(item, BaseException):
+            self._progress.close()
             self._items.put(item)  # asked again, it says the same again
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def _wait(self) -> Any:
+        """The next item; while it takes long, what is known of the query is shown."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._items.get()
+        while True:
+            try:
+                return self._items.get(timeout=self._progress.patience)
+            except queue.Empty:
+                self._progress.look(self._received)
+
+    def _far(self) -> Mapping[str, Any]:
+        try:
+            return dict(self._gateway.action("campus.progress", query_id=self.facts.get("query_id", "")))
+        except CampusError:  # the stream itself says what is wrong
+            return {}
 
     def _pump(self) -> None:
         import pyarrow as pa
