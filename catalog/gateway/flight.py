@@ -12,13 +12,14 @@ from typing import Any
 import pyarrow.flight as flight
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import prepared, refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.listings import listing
 from catalog.gateway.messages import NoCommand, decode
 from catalog.gateway.parameters import parameters
 from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
+from catalog.gateway.sql.statement import MAX_BYTES
 
 LOG = logging.getLogger(__name__)
 PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
@@ -44,6 +45,11 @@ class SessionServer(flight.FlightServerBase):
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
                 return _info(descriptor, self._session.query(message.query))
+            if name == prepared.COMMAND:
+                return _info(
+                    descriptor, self._session.query(*prepared.opened(message.prepared_statement_handle))
+                )
+            _demand_listing(name)
             schema = listing(name, message, self._session.workspace()).schema
             return flight.FlightInfo(
                 schema, descriptor, [flight.FlightEndpoint(flight.Ticket(command), [])], -1, -1
@@ -53,16 +59,33 @@ class SessionServer(flight.FlightServerBase):
         """Metadata listings only; rows come from the worker."""
         with _errors():
             name, message = _decoded(bytes(ticket.ticket))
-            if name == "CommandStatementQuery":
-                raise refusals.malformed("DoGet without a ticket")
+            _demand_listing(name)
             return flight.RecordBatchStream(listing(name, message, self._session.workspace()))
+
+    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """Bind the values of a prepared statement; nothing else is taken in."""
+        with _errors():
+            name, message = _decoded(bytes(descriptor.command or b""))
+            if name != prepared.COMMAND:
+                raise refusals.malformed(f"DoPut {name}")
+
+            def rows() -> list[dict[str, object]]:
+                chunk = reader.read_chunk().data
+                if chunk.num_rows != 1 or chunk.nbytes > MAX_BYTES:
+                    raise refusals.malformed("one row of parameters")
+                return list(chunk.to_pylist())
+
+            writer.write(prepared.bind(message.prepared_statement_handle, list(reader.schema.names), rows))
 
     def list_actions(self, context: Any) -> Any:
         """Names of the JSON actions."""
-        return [(name, "JSON") for name in self._actions.names]
+        return [(name, "JSON") for name in self._actions.names] + [(n, "protobuf") for n in prepared.ACTIONS]
 
     def do_action(self, context: Any, action: Any) -> Any:
         """One JSON action; drivers that ask for another do without it when it is not implemented."""
+        if action.type in prepared.ACTIONS:
+            with _errors():
+                return prepared.act(action.type, action.body.to_pybytes())
         if action.type not in self._actions.names:
             raise NotImplementedError(action.type)
         with _errors():
@@ -100,6 +123,12 @@ def _decoded(command: bytes) -> tuple[str, Any]:
         return decode(command)
     except NoCommand as error:
         raise refusals.malformed(str(error) or "command") from error
+
+
+def _demand_listing(name: str) -> None:
+    """Only metadata has no ticket of a worker."""
+    if not name.startswith("CommandGet"):
+        raise refusals.malformed(f"{name} without a ticket")
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from catalog.gateway.refusals import QueryRefused, short
 
 MOST: Final = 1000  # values of one statement, those inside lists among them
-LONGEST: Final = 1 << 20  # all texts together [characters]
+LONGEST: Final = 1 << 16  # all texts together [characters]
 DEEPEST: Final = 4  # lists in lists
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,38}")
