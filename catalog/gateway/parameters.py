@@ -97,7 +97,7 @@ def literal(value: Value) -> str:
         case "null":
             return "NULL"
         case "str":
-            return "'" + content.replace("'", "''") + "'"
+            return "'" + str(content).replace("'", "''") + "'"
         case "date":
             return f"DATE '{content}'"
         case "datetime":

@@ -73,7 +73,7 @@ def test_what_is_not_mounted_says_why_and_what_to_use(
 def test_files_know_no_condition_and_no_version(session: Installation) -> None:
     for more in ({"where": "line = '1'"}, {"version": 1}):
         with pytest.raises(campus.UsageError) as refused:
-            campus.dask("dong_codes", direct=True, **more)  # type: ignore[arg-type]
+            campus.dask("dong_codes", direct=True, **more)
         assert refused.value.reason == "not-direct"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
 import pyarrow as pa
@@ -54,7 +55,7 @@ def test_adbc_binds_values_of_prepared_statements(gateway: Installation) -> None
             "SELECT count(*) AS n, ? AS day, ? AS text FROM subway_ridership WHERE boardings > ?",
             (day, "it's; --", 5000),
         )
-        n, *rest = cursor.fetchone()
+        ((n, *rest),) = cursor.fetchall()
         assert 0 < n < ROWS and rest == [day, "it's; --"]
         until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
         event = gateway.guard.events[0]
@@ -96,12 +97,12 @@ def test_a_forged_handle_is_worth_no_more_than_a_statement(gateway: Installation
 
 
 def test_nothing_but_values_can_be_put(gateway: Installation) -> None:
-    client = flight.connect(gateway.open())
     handle = b'{"query": "SELECT ?", "parameters": []}'
     good = encode("CommandPreparedStatementQuery", prepared_statement_handle=handle)
     two_rows, odd = pa.table({"0": [1, 2]}), pa.table({"0": [b"x"]})
     none = pa.table({"0": pa.array([], pa.int64())})
     one = pa.table({"0": [1]})
+    client: Any = flight.connect(gateway.open())
     for command, table in (
         (good, two_rows),
         (good, none),

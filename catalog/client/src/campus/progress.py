@@ -105,7 +105,7 @@ def _notebook() -> Callable[[str, float], None]:
 
     def show(text: str, percent: float) -> None:
         if not handle:
-            handle.append(display(HTML(html(text, percent)), display_id=True))  # type: ignore[no-untyped-call]
+            handle.append(display(HTML(html(text, percent)), display_id=True))
         else:
             handle[0].update(HTML(html(text, percent)))
 
