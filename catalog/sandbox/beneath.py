@@ -71,7 +71,7 @@ def open_folder(folder: int, path: str) -> int:
 
 
 def open_regular(
-    folder: int, path: str, *, owner: int | None = None, one_name: bool = True
+    folder: int, path: str, *, owner: int | None = None, may_link: int | None = None
 ) -> tuple[int, os.stat_result]:
     """Read-only descriptor of one regular file with a single name, and what it is.
 
@@ -81,8 +81,8 @@ def open_regular(
     ----------
     owner
         User id it must belong to.
-    one_name
-        False where files with several names are expected; then say whose they must be.
+    may_link
+        User id whose files may have several names: a second name of anybody else's gives that file away.
 
     Raises
     ------
@@ -93,21 +93,21 @@ def open_regular(
     """
     handle = open_beneath(folder, path, os.O_PATH | os.O_NOFOLLOW)
     try:
-        _check(os.fstat(handle), path, owner, one_name)
+        _check(os.fstat(handle), path, owner, may_link)
         fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     finally:
         os.close(handle)
     found = os.fstat(fd)
     try:
-        _check(found, path, owner, one_name)
+        _check(found, path, owner, may_link)
     except NotRegular:
         os.close(fd)
         raise
     return fd, found
 
 
-def _check(found: os.stat_result, path: str, owner: int | None, one_name: bool) -> None:
-    if not stat.S_ISREG(found.st_mode) or (one_name and found.st_nlink != 1):
+def _check(found: os.stat_result, path: str, owner: int | None, may_link: int | None) -> None:
+    if not stat.S_ISREG(found.st_mode) or (found.st_nlink != 1 and found.st_uid != may_link):
         raise NotRegular(errno.EINVAL, "not a regular file with one name", path)
     if owner is not None and found.st_uid != owner:
         raise NotRegular(errno.EPERM, "the file belongs to somebody else", path)

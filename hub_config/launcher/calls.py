@@ -224,8 +224,7 @@ class Calls:
         try:
             with folders.opened(root) as warehouse:
                 # open versions have a second name below `.open`; a link to another's file is refused
-                owner = os.fstat(warehouse).st_uid
-                fd, found = open_regular(warehouse, source, owner=owner, one_name=False)
+                fd, found = open_regular(warehouse, source, may_link=os.fstat(warehouse).st_uid)
         except (NotRegular, OSError) as error:
             raise refusal.missing("file", source) from error
         try:
