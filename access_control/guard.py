@@ -38,6 +38,7 @@ from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
     RecordFailed,
+    ScannedTable,
     SessionId,
     SessionIdentity,
 )
@@ -90,6 +91,43 @@ class CampusGuard:
                     )
             return tuple(longest[key] for key in sorted(longest))
 
+    def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        """Of what is granted, what the installation itself grants: never limited to parts of a table."""
+        with self._db.read() as connection:
+            if not _may_read(connection, identity):
+                return ()
+            return tuple(
+                GrantedTable(
+                    dataset=grant.dataset,
+                    variant=grant.variant,
+                    grant_id=str(grant.id),
+                    purpose=grant.purpose,
+                    expires=grant.expires,
+                )
+                for grant in grants.effective(connection, identity.project, now)
+                if grant.given_by == SYSTEM
+            )
+
+    def record_mounts(
+        self, identity: SessionIdentity, mounts: tuple[ScannedTable, ...], now: datetime
+    ) -> int:
+        """Make durable which versions a starting session has mounted, and return the number.
+
+        Raises
+        ------
+        RecordFailed
+            It is not durable.
+        """
+        event = AuditEvent(
+            time=now,
+            actor=identity.person or SYSTEM,
+            action=Action.SESSION_MOUNTED,
+            project=identity.project,
+            session_id=identity.session_id,
+            detail={"tables": [_table(mount) for mount in mounts]},
+        )
+        return self._append(event)
+
     def record(self, event: QueryEvent) -> int:
         """Make the event durable in the audit log and return its sequence number.
 
@@ -98,10 +136,7 @@ class CampusGuard:
         RecordFailed
             It is not durable.
         """
-        try:
-            return self._audit.append_all([_audit_event(event)])[0]
-        except AuditError as error:
-            raise RecordFailed(error.reason, **_both(error)) from error
+        return self._append(_audit_event(event))
 
     def submit_export(
         self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
@@ -141,6 +176,12 @@ class CampusGuard:
             for file in self._launcher.list_outbox(identity.person, identity.project)
         )
 
+    def _append(self, event: AuditEvent) -> int:
+        try:
+            return self._audit.append_all([event])[0]
+        except AuditError as error:
+            raise RecordFailed(error.reason, **_both(error)) from error
+
     def _may_use_outbox(self, identity: SessionIdentity) -> Decision:
         if identity.person == NOBODY:
             return deny("session-without-person", project=identity.project)
@@ -176,15 +217,8 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
         object=f"query:{event.query_id}",
         detail={
             "statement": event.statement,
-            "tables": [
-                {
-                    "dataset": table.dataset,
-                    "variant": table.variant,
-                    "snapshot": str(table.snapshot_id),
-                    "grant": table.grant_id,
-                }
-                for table in event.tables
-            ],
+            "parameters": dict(event.parameters),
+            "tables": [_table(table) for table in event.tables],
             "purposes": list(event.purposes),
             "rows": event.rows,
             "bytes": event.bytes,
@@ -192,6 +226,15 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             "reason": event.reason,
         },
     )
+
+
+def _table(table: ScannedTable) -> dict[str, str]:
+    return {
+        "dataset": table.dataset,
+        "variant": table.variant,
+        "snapshot": str(table.snapshot_id),
+        "grant": table.grant_id,
+    }
 
 
 def _both(error: AccessError) -> dict[str, str]:

@@ -48,6 +48,7 @@ class Action(StrEnum):
     GRANT_GIVEN = "grant.given"
     GRANT_REVOKED = "grant.revoked"
     SESSION_REQUESTED = "session.requested"
+    SESSION_MOUNTED = "session.mounted"
     SESSION_STARTED = "session.started"
     SESSION_STOPPED = "session.stopped"
     SESSION_REFUSED = "session.refused"

@@ -11,6 +11,7 @@ from catalog.descriptions.published import described
 from catalog.descriptions.variants import MAIN, variant_title
 from catalog.gateway import codes, refusals
 from catalog.gateway.guard import Guard
+from catalog.gateway.parts import Parts
 from catalog.gateway.session import SessionGateway
 from catalog.gateway.workspace import Table
 
@@ -33,6 +34,8 @@ class Actions:
             "campus.outbox": self._outbox,
             "campus.export": self._export,
             "campus.cancel": self._cancel,
+            "campus.drop": self._drop,
+            "campus.progress": self._progress,
         }
 
     @property
@@ -128,11 +131,12 @@ class Actions:
         ]
 
     def _partitions(self, request: Mapping[str, Any]) -> Any:
-        table, parts = self._session.partitions(_string(request, "name"))
+        where = _string(request, "where") if request.get("where") is not None else ""
+        table, parts = Parts(self._session).plan(_string(request, "name"), where)
         return {
             "name": table.name,
             "snapshot": str(table.snapshot.snapshot_id),
-            "rows": [p.rows for p in parts],
+            "parts": [{"index": number, "rows": part.rows} for number, part in parts.items()],
             "columns": [{"name": f.name, "type": f.duckdb_type} for f in table.snapshot.fields],
         }
 
@@ -159,6 +163,13 @@ class Actions:
 
     def _cancel(self, request: Mapping[str, Any]) -> Any:
         return {"cancelled": self._session.cancel(_string(request, "query_id"))}
+
+    def _progress(self, request: Mapping[str, Any]) -> Any:
+        found = self._session.progress(_string(request, "query_id"))
+        return {"rows": 0, "percent": -1.0} if found is None else {"rows": found[0], "percent": found[1]}
+
+    def _drop(self, request: Mapping[str, Any]) -> Any:
+        return {"dropped": self._session.drop(_string(request, "name"))}
 
 
 def _string(request: Mapping[str, Any], key: str) -> str:

@@ -7,16 +7,19 @@ import re
 import shutil
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from catalog.descriptions import Dataset
+from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.local import LocalServer
+from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
@@ -62,6 +65,7 @@ class Broker:
         walled: bool = True,
     ) -> None:
         self._guard, self._descriptions, self._starter, self._limits = guard, descriptions, starter, limits
+        self._warehouse = warehouse
         self._versions = Versions(warehouse)
         self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
         (run / "gateway").mkdir(parents=True, exist_ok=True)
@@ -70,6 +74,11 @@ class Broker:
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
         self._codes = {name: {c.name: c.code_system for c in d.columns} for name, d in descriptions.items()}
+        self._names = frozenset(
+            sql_name(d.name, variant)
+            for d in descriptions.values()
+            for variant in (MAIN, TWIN, *(v.name for v in d.variants))
+        )
         self._lock = threading.Lock()
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer, LocalServer]] = {}
         self._admin_path = admin
@@ -106,6 +115,7 @@ class Broker:
                 limits=self._limits,
                 geometry=self._geometry,
                 codes=self._codes,
+                taken=self._names,
             )
             actions = Actions(session, self._guard, self._descriptions)
             server = SessionServer(f"grpc+unix://{address}", session, actions)
@@ -148,7 +158,12 @@ class Broker:
     def _administer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         match request.get("op"):
             case "open":
-                self.open(_identity(request))
+                identity = _identity(request)
+                mounts = open_mounts(
+                    identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC)
+                )
+                self.open(identity)
+                return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
                 self.close(SessionId(str(request.get("session_id"))))
             case "stats":

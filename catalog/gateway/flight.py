@@ -12,14 +12,18 @@ from typing import Any
 import pyarrow.flight as flight
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import prepared, refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.listings import listing
 from catalog.gateway.messages import NoCommand, decode
+from catalog.gateway.parameters import parameters
+from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
+from catalog.gateway.sql.statement import MAX_BYTES
 
 LOG = logging.getLogger(__name__)
 PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
+STATEMENT = b"campus.statement:"  # likewise: query, parameters, save_as
 
 
 class SessionServer(flight.FlightServerBase):
@@ -36,9 +40,16 @@ class SessionServer(flight.FlightServerBase):
             command = bytes(descriptor.command or b"")
             if command.startswith(PARTITION):
                 return _info(descriptor, self._partition(command[len(PARTITION) :]))
+            if command.startswith(STATEMENT):
+                return _info(descriptor, self._statement(command[len(STATEMENT) :]))
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
                 return _info(descriptor, self._session.query(message.query))
+            if name == prepared.COMMAND:
+                return _info(
+                    descriptor, self._session.query(*prepared.opened(message.prepared_statement_handle))
+                )
+            _demand_listing(name)
             schema = listing(name, message, self._session.workspace()).schema
             return flight.FlightInfo(
                 schema, descriptor, [flight.FlightEndpoint(flight.Ticket(command), [])], -1, -1
@@ -48,28 +59,53 @@ class SessionServer(flight.FlightServerBase):
         """Metadata listings only; rows come from the worker."""
         with _errors():
             name, message = _decoded(bytes(ticket.ticket))
-            if name == "CommandStatementQuery":
-                raise refusals.malformed("DoGet without a ticket")
+            _demand_listing(name)
             return flight.RecordBatchStream(listing(name, message, self._session.workspace()))
+
+    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """Bind the values of a prepared statement; nothing else is taken in."""
+        with _errors():
+            name, message = _decoded(bytes(descriptor.command or b""))
+            if name != prepared.COMMAND:
+                raise refusals.malformed(f"DoPut {name}")
+
+            def rows() -> list[dict[str, object]]:
+                chunk = reader.read_chunk().data
+                if chunk.num_rows != 1 or chunk.nbytes > MAX_BYTES:
+                    raise refusals.malformed("one row of parameters")
+                return list(chunk.to_pylist())
+
+            writer.write(prepared.bind(message.prepared_statement_handle, list(reader.schema.names), rows))
 
     def list_actions(self, context: Any) -> Any:
         """Names of the JSON actions."""
-        return [(name, "JSON") for name in self._actions.names]
+        return [(name, "JSON") for name in self._actions.names] + [(n, "protobuf") for n in prepared.ACTIONS]
 
     def do_action(self, context: Any, action: Any) -> Any:
         """One JSON action; drivers that ask for another do without it when it is not implemented."""
+        if action.type in prepared.ACTIONS:
+            with _errors():
+                return prepared.act(action.type, action.body.to_pybytes())
         if action.type not in self._actions.names:
             raise NotImplementedError(action.type)
         with _errors():
             answer = self._actions.run(action.type, _json(action.body.to_pybytes()))
             return [json.dumps(answer, ensure_ascii=False).encode()]
 
+    def _statement(self, body: bytes) -> Admission:
+        request = _json(body)
+        query, save_as = request.get("query"), request.get("save_as")
+        if not isinstance(query, str) or not (save_as is None or isinstance(save_as, str)):
+            raise refusals.malformed("statement")
+        return self._session.query(query, parameters(request.get("parameters")), save_as)
+
     def _partition(self, body: bytes) -> Admission:
         request = _json(body)
         try:
             columns = [str(c) for c in request["columns"]]
-            return self._session.read_partition(
-                str(request["name"]), int(request["snapshot"]), int(request["index"]), columns
+            where = str(request.get("where") or "")
+            return Parts(self._session).read(
+                str(request["name"]), int(request["snapshot"]), int(request["index"]), columns, where
             )
         except (KeyError, TypeError, ValueError) as error:
             raise refusals.malformed("partition") from error
@@ -87,6 +123,12 @@ def _decoded(command: bytes) -> tuple[str, Any]:
         return decode(command)
     except NoCommand as error:
         raise refusals.malformed(str(error) or "command") from error
+
+
+def _demand_listing(name: str) -> None:
+    """Only metadata has no ticket of a worker."""
+    if not name.startswith("CommandGet"):
+        raise refusals.malformed(f"{name} without a ticket")
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class QueryEvent:
         What was sent to the session, as Arrow buffers [bytes].
     seconds
         From admission to the end [s].
+    parameters
+        Name and SQL literal of every value that was bound.
     """
 
     kind: QueryEventKind
@@ -86,6 +88,7 @@ class QueryEvent:
     bytes: int = 0
     seconds: float = 0.0
     reason: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,22 @@ class Guard(Protocol):
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         """What the session may read; asked at every query."""
+        ...
+
+    def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        """Of what is granted, the whole tables that the installation itself grants (열린 데이터)."""
+        ...
+
+    def record_mounts(
+        self, identity: SessionIdentity, mounts: tuple[ScannedTable, ...], now: datetime
+    ) -> int:
+        """Make durable that the session starts with these versions mounted, and return the number.
+
+        Raises
+        ------
+        RecordFailed
+            It is not durable; nothing may be mounted.
+        """
         ...
 
     def record(self, event: QueryEvent) -> int:

@@ -1,11 +1,11 @@
 """The session's own client on the same machine: statements in, a socket of rows out. Decides nothing.
 
 The second face of a session beside Flight SQL, with the same decision, record and walls. A request is one
-message, `{"op": "query", "text"}` or `{"op": "partition", "name", "snapshot", "index", "columns"}`. Its
-answer is `{"facts"}` with a descriptor, or `{"error": {"kind", "reason", "ko", "en"}}` where the kind is
-`refused`, `failed` or `away` (ask again soon). The descriptor is the reading end of a socket that only the
-query worker writes into (see `catalog.workers.sink`): it takes the ticket's place, has no name to be guessed,
-and closing it cancels.
+message, `{"op": "query", "text", "parameters", "save_as"}` or `{"op": "partition", "name", "snapshot",
+"index", "columns", "where"}`. Its answer is `{"facts"}` with a descriptor, or `{"error": {"kind", "reason",
+"ko", "en"}}` where the kind is `refused`, `failed` or `away` (ask again soon). The descriptor is the reading
+end of a socket that only the query worker writes into (see `catalog.workers.sink`): it takes the ticket's
+place, has no name to be guessed, and closing it cancels.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any, Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.parameters import parameters
+from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
 from catalog.gateway.sql.statement import MAX_BYTES
 
@@ -90,16 +92,17 @@ class LocalServer:
 
     def _run(self, request: Mapping[str, Any], into: socket.socket) -> Admission:
         match request:
-            case {"op": "query", "text": str(text)}:
-                return self._session.query(text, into)
+            case {"op": "query", "text": str(text), "parameters": values, "save_as": (str() | None) as name}:
+                return self._session.query(text, parameters(values), name, into)
             case {
                 "op": "partition",
                 "name": str(name),
                 "snapshot": str(snapshot),
                 "index": int(index),
                 "columns": list(columns),
+                "where": str(where),
             } if snapshot.isdecimal() and all(isinstance(c, str) for c in columns):
-                return self._session.read_partition(name, int(snapshot), index, columns, into)
+                return Parts(self._session).read(name, int(snapshot), index, columns, where, into)
         raise refusals.malformed(str(request.get("op"))[:40])
 
 

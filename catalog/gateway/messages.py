@@ -26,6 +26,18 @@ _FIELDS: Final[dict[str, tuple[tuple[str, int, int, int], ...]]] = {
         ("include_schema", 5, _BOOL, _ONE),
     ),
     "CommandGetTableTypes": (),
+    "CommandPreparedStatementQuery": (("prepared_statement_handle", 1, _BYTES, _ONE),),
+    "ActionCreatePreparedStatementRequest": (
+        ("query", 1, _STRING, _ONE),
+        ("transaction_id", 2, _BYTES, _ONE),
+    ),
+    "ActionCreatePreparedStatementResult": (
+        ("prepared_statement_handle", 1, _BYTES, _ONE),
+        ("dataset_schema", 2, _BYTES, _ONE),
+        ("parameter_schema", 3, _BYTES, _ONE),
+    ),
+    "ActionClosePreparedStatementRequest": (("prepared_statement_handle", 1, _BYTES, _ONE),),
+    "DoPutPreparedStatementResult": (("prepared_statement_handle", 1, _BYTES, _ONE),),
 }
 
 
@@ -71,8 +83,13 @@ def decode(command: bytes) -> tuple[str, Any]:
 
 
 def encode(name: str, **fields: Any) -> bytes:
-    """A packed command; for tests and tools."""
+    """A packed message."""
     packed = any_pb2.Any(
         type_url=f"type.googleapis.com/{PACKAGE}.{name}", value=_CLASSES[name](**fields).SerializeToString()
     )
     return bytes(packed.SerializeToString())
+
+
+def encode_plain(name: str, **fields: Any) -> bytes:
+    """A message by itself."""
+    return bytes(_CLASSES[name](**fields).SerializeToString())

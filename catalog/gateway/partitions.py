@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.gateway import refusals
+from catalog.gateway.sql.condition import PART, Condition
 from catalog.gateway.workspace import Places, Table, quoted
 from catalog.warehouse import Snapshot
 
@@ -22,13 +23,13 @@ class Partition:
     rows: int
 
 
-def partitions(snapshot: Snapshot, wanted: int = ROWS) -> tuple[Partition, ...]:
-    """Cut a version into parts of whole row groups, none much longer than `wanted` rows."""
+def partitions(snapshot: Snapshot) -> tuple[Partition, ...]:
+    """Cut a version into parts of whole row groups, none much longer than `ROWS` rows."""
     found = []
     for number, file in enumerate(snapshot.files):
         first = rows = 0
         for group in file.row_groups:
-            if rows and rows + group > wanted:
+            if rows and rows + group > ROWS:
                 found.append(Partition(file=number, first=first, rows=rows))
                 first, rows = first + rows, 0
             rows += group
@@ -38,9 +39,19 @@ def partitions(snapshot: Snapshot, wanted: int = ROWS) -> tuple[Partition, ...]:
 
 
 def partition_statement(
-    table: Table, snapshot_id: int, index: int, columns: Sequence[str], places: Places
+    table: Table,
+    snapshot_id: int,
+    index: int,
+    columns: Sequence[str],
+    places: Places,
+    condition: Condition | None = None,
 ) -> tuple[str, str]:
     """The statement of one part: as it is recorded, and as it runs over the worker's file.
+
+    Parameters
+    ----------
+    condition
+        Judged for the same table and columns; only its rows are read.
 
     Raises
     ------
@@ -53,24 +64,38 @@ def partition_statement(
     parts = partitions(snapshot)
     if not 0 <= index < len(parts):
         raise refusals.no_partition(table.name, index, len(parts))
-    known = {field.name for field in snapshot.fields}
-    for column in columns:
-        if column not in known:
-            raise refusals.no_column(table.name, column, known)
+    demand_columns(table, columns)
     part = parts[index]
-    names = ", ".join(quoted(c) for c in columns) or ", ".join(quoted(f.name) for f in snapshot.fields)
-    shown = f"SELECT {names} FROM campus.{quoted(table.name)} /* part {index + 1} of {len(parts)} */"  # noqa: S608
+    everything = ", ".join(quoted(f.name) for f in snapshot.fields)
+    names = ", ".join(quoted(c) for c in columns) or everything
+    note = f" /* part {index + 1} of {len(parts)} */"
     schema = ", ".join(
         f"{f.field_id}: {{name: {_text(f.name)}, type: {_text(f.duckdb_type)}, default_value: NULL}}"
         for f in snapshot.fields
     )
     path = _text(places.data(snapshot.files[part.file].path))
-    runs = (
-        f"SELECT {names} FROM read_parquet([{path}], schema = MAP {{{schema}}}, "  # noqa: S608
-        "file_row_number = true) "
+    rows = (
+        f"FROM read_parquet([{path}], schema = MAP {{{schema}}}, file_row_number = true) "
         f"WHERE file_row_number BETWEEN {part.first} AND {part.first + part.rows - 1}"
     )
-    return shown, runs
+    if condition is None:
+        return f"SELECT {names} FROM campus.{quoted(table.name)}{note}", f"SELECT {names} {rows}"  # noqa: S608
+    runs = f"WITH {quoted(PART)} AS (SELECT {everything} {rows}) {condition.over_part}"
+    return condition.shown + note, runs
+
+
+def demand_columns(table: Table, columns: Sequence[str]) -> None:
+    """Refuse a column the table does not have.
+
+    Raises
+    ------
+    QueryRefused
+        `no-column`.
+    """
+    known = {field.name for field in table.snapshot.fields}
+    for column in columns:
+        if column not in known:
+            raise refusals.no_column(table.name, column, known)
 
 
 def _text(value: str) -> str:

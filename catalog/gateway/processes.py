@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -153,6 +153,7 @@ class WorkerProcess:
         self._on_ended, self._on_death = on_ended, on_death
         self._lock = threading.Lock()
         self._admitted: dict[str, threading.Event] = {}
+        self._progress: dict[str, tuple[int, float]] = {}
         try:
             send(control, {"op": "configure", **configuration})
             control.settimeout(START_SECONDS)
@@ -167,8 +168,13 @@ class WorkerProcess:
         control.settimeout(None)
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def admit(self, handle: str, sql: str, *, seconds: float, ttl: float) -> None:
-        """Make the handle good once, for `ttl` [s]; returns when the worker knows it.
+    def admit(self, handle: str, work: Mapping[str, Any]) -> None:
+        """Make the handle good once; returns when the worker knows it.
+
+        Parameters
+        ----------
+        work
+            `sql`, `parameters`, `save_as`, `seconds` it may take [s], `ttl` until it must be fetched [s].
 
         Raises
         ------
@@ -178,7 +184,7 @@ class WorkerProcess:
         known = threading.Event()
         self._admitted[handle] = known
         try:
-            self._send(op="admit", handle=handle, sql=sql, seconds=seconds, ttl=ttl)
+            self._send(op="admit", handle=handle, **work)
             if not known.wait(ANSWER_SECONDS) or not self.alive:
                 raise ControlClosed("no answer")
         except ControlClosed:
@@ -186,8 +192,8 @@ class WorkerProcess:
         finally:
             self._admitted.pop(handle, None)
 
-    def run(self, handle: str, sql: str, *, seconds: float, into: socket.socket) -> None:
-        """Have it run now, writing into a socket whose other end the reader holds.
+    def run(self, handle: str, work: Mapping[str, Any], into: socket.socket) -> None:
+        """Have it run now, writing into a socket whose other end the reader holds; `work` as for `admit`.
 
         Raises
         ------
@@ -196,13 +202,21 @@ class WorkerProcess:
         """
         try:
             with self._lock:
-                send(self._control, {"op": "run", "handle": handle, "sql": sql, "seconds": seconds}, into)
+                send(self._control, {"op": "run", "handle": handle, **work}, into)
         except ControlClosed:
             raise refusals.worker_unavailable() from None
 
     def cancel(self, query_id: str) -> None:
         """Ask it to stop one query; its end is reported as usual."""
         self._send_quietly(op="cancel", query_id=query_id)
+
+    def progress(self, query_id: str) -> tuple[int, float] | None:
+        """Rows sent and percent done (-1: not known) of a query that has been running for a while."""
+        return next((p for handle, p in list(self._progress.items()) if handle.startswith(query_id)), None)
+
+    def drop(self, name: str) -> None:
+        """Have it forget a saved table, before whatever is asked next."""
+        self._send_quietly(op="drop", name=name)
 
     def drain(self) -> None:
         """Let running queries end, then leave."""
@@ -230,10 +244,13 @@ class WorkerProcess:
                     event = self._admitted.get(str(message.get("handle")))
                     if event is not None:
                         event.set()
+                elif message.get("op") == "progress":
+                    self._progress[str(message["handle"])] = int(message["rows"]), float(message["percent"])
                 elif message.get("op") == "finished":
+                    self._progress.pop(str(message.get("handle")), None)
                     self._on_ended(_ended(message))
-        except ControlClosed:
-            pass
+        except (ControlClosed, KeyError, TypeError, ValueError):
+            pass  # gone, or talking nonsense: it is ended either way
         finally:
             self.alive = False
             for event in list(self._admitted.values()):

@@ -197,4 +197,10 @@ def _event(value: dict[str, object]) -> QueryEvent:
         statement=str(fields["statement"]),
         tables=tuple(ScannedTable(**t) for t in tables),
         purposes=tuple(str(p) for p in purposes),
+        parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
     )
+
+
+def _pairs(value: object) -> list[list[object]]:
+    """Absent in the journal of an earlier release."""
+    return value if isinstance(value, list) else []

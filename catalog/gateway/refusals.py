@@ -170,12 +170,15 @@ def syntax_not_allowed(what: str) -> QueryRefused:
     )
 
 
-def parameters_unsupported() -> QueryRefused:
-    """Placeholders without values."""
+def parameters_mismatch(asked: Iterable[str], given: Iterable[str]) -> QueryRefused:
+    """Placeholders and values that are not the same."""
+    want, have = ", ".join(f"${n}" for n in sorted(asked)), ", ".join(f"${n}" for n in sorted(given))
     return QueryRefused(
-        "parameters-unsupported",
-        ko="매개변수(?, $이름)는 아직 지원하지 않습니다. 값을 SQL 문장에 직접 쓰세요.",
-        en="Parameters (?, $name) are not supported yet. Write the values into the statement.",
+        "parameters-mismatch",
+        ko=f"질의의 매개변수({short(want) or '없음'})와 주어진 값({short(have) or '없음'})이 다릅니다. "
+        "campus.sql(질의, [값, …]) 은 ? 를, campus.sql(질의, {'이름': 값}) 은 $이름 을 채웁니다.",
+        en=f"The statement asks for {short(want) or 'no parameters'}, and got {short(have) or 'none'}. "
+        "campus.sql(query, [value, …]) fills ?, and campus.sql(query, {'name': value}) fills $name.",
     )
 
 
@@ -341,6 +344,17 @@ def no_column(name: str, column: str, known: Iterable[str]) -> QueryRefused:
         "no-column",
         ko=f"'{short(name)}' 데이터셋에 '{short(column)}' 열이 없습니다. 있는 열: {_shown(known)}.",
         en=f"'{short(name)}' has no column '{short(column)}'. Columns: {_shown(known)}.",
+    )
+
+
+def not_a_condition(where: str) -> QueryRefused:
+    """Text that is more, or other, than one condition."""
+    return QueryRefused(
+        "not-a-condition",
+        ko=f"where 에는 조건 하나만 쓸 수 있습니다: {short(where)}. "
+        "예: where=\"line = '2호선' AND boardings > 0\". 그 밖의 질의는 campus.sql(...) 로 쓰세요.",
+        en=f"where takes one condition: {short(where)}. "
+        "Such as where=\"line = '2호선' AND boardings > 0\". For anything else use campus.sql(...).",
     )
 
 

@@ -7,17 +7,19 @@ import logging
 import secrets
 import socket
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
+from catalog.gateway.admission import Admission, QueryLimits, Work
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
-from catalog.gateway.partitions import Partition, partition_statement, partitions
+from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerProcess
 from catalog.gateway.queries import Ledger
+from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
 from catalog.gateway.sql.tree import fold
@@ -30,10 +32,13 @@ from catalog.gateway.workspace import (
     code_systems,
     facts,
     pinned,
+    quoted,
     resolve,
     views,
 )
 from catalog.warehouse import Snapshot
+
+__all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
 MOST_PINS: Final = 4  # earlier versions one session has mounted at once
@@ -45,30 +50,6 @@ SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryLimits:
-    """Limits of one session's worker: memory and spill [bytes], one query's time [s], engine threads."""
-
-    memory: int = 1 << 30
-    spill: int = 2 << 30
-    seconds: float = 600.0
-    threads: int = 2
-    batch_rows: int = 122_880
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """A recorded query: the ticket that runs it once, where, and what its reader should know.
-
-    Where the reader gave a socket to write into, the query runs already and there is no ticket.
-    """
-
-    query_id: QueryId
-    ticket: bytes
-    location: str
-    facts: Mapping[str, Any]
-
-
 class SessionGateway:
     """Decides and serves for one session.
 
@@ -78,6 +59,8 @@ class SessionGateway:
         Dataset → (geometry column, CRS).
     codes
         Dataset → column → code system.
+    taken
+        Names of all datasets there are; nothing is saved under them.
     """
 
     def __init__(
@@ -92,13 +75,15 @@ class SessionGateway:
         limits: QueryLimits,
         geometry: Mapping[str, tuple[str, str]],
         codes: Mapping[str, Mapping[str, str]],
+        taken: Collection[str],
     ) -> None:
         self.identity = identity
         self._guard, self._versions, self._starter, self._ledger = guard, versions, starter, ledger
-        self._places, self._limits, self._geometry = places, limits, geometry
-        self._codes = codes
-        self._functions = functions.load()
-        self._parser = SandboxedParser(starter, identity.session_id)
+        self.places, self._limits, self._geometry = places, limits, geometry
+        self.codes = codes
+        self.saved = SavedTables(taken)
+        self.functions = functions.load()
+        self.parser = SandboxedParser(starter, identity.session_id)
         self._lock = threading.Lock()  # of the worker and its key
         self._worker: WorkerProcess | None = None
         self._workers: list[WorkerProcess] = []  # the current one and those that drain
@@ -109,8 +94,24 @@ class SessionGateway:
 
     # -- what the wire calls
 
-    def query(self, text: str, into: socket.socket | None = None) -> Admission:
-        """Decide on a person's statement, record it, and give a ticket or, with a socket, begin to run it.
+    def query(
+        self,
+        text: str,
+        parameters: Parameters = NONE,
+        save_as: str | None = None,
+        into: socket.socket | None = None,
+    ) -> Admission:
+        """Decide on a person's statement, record it, and give a ticket or begin to run it.
+
+        Parameters
+        ----------
+        parameters
+            Values of its placeholders; bound by the engine.
+        save_as
+            Keep the result in the worker under this name instead of sending it; the ticket then gives one
+            row: rows and bytes of all saved tables.
+        into
+            Where the worker writes the rows; without it they wait for the ticket.
 
         Raises
         ------
@@ -119,70 +120,81 @@ class SessionGateway:
         GatewayError
             It could not be recorded or served.
         """
-        workspace = self.workspace()
-        try:
-            self._demand_room()
-            workspace = self._pin(workspace, text)
+        with self.refusals_on_record(text), self.saved.in_order(save_as is not None) as ordered:
+            self.demand_room()
+            workspace = self._pin(self.workspace(), text)
+            generation = self._generation_for(workspace)
+            kept = self.saved.names(generation) if ordered else ()
             try:
                 statement = prepare(
                     text,
-                    tuple(workspace.readable),
-                    self._functions,
-                    self._parser,
-                    code_systems(workspace, self._codes),
+                    (*workspace.readable, *kept),
+                    self.functions,
+                    self.parser,
+                    code_systems(workspace, self.codes),
+                    parameters.names,
                 )
             except refusals.QueryRefused as refused:
                 if refused.reason == "table-not-granted":
                     for name in workspace.expired:
                         if name.lower() in text.lower():
                             workspace.refuse_expired(name)
+                    self.saved.refuse_lost(generation, text)
                 raise
-        except refusals.QueryRefused as refused:
-            self._record_refusal(text, refused.reason)
-            raise
-        tables = workspace.demand(sorted(statement.tables))
-        return self._admit(workspace, tables, shown=statement.text, runs=statement.text, into=into)
+            used = statement.tables & set(kept)
+            tables = {t.name: t for t in workspace.demand(sorted(statement.tables - used))}
+            tables |= {t.name: t for t in self.saved.sources(used, generation)}
+            if save_as is not None:
+                self.saved.demand_free(save_as, self._open_queries(), statement.tables)
+            return self.admit(
+                workspace,
+                [tables[name] for name in sorted(tables)],
+                Work(
+                    runs=statement.text,
+                    parameters=parameters,
+                    save_as=save_as or "",
+                    saved=frozenset(used),
+                    into=into,
+                ),
+            )
 
-    def partitions(self, name: str) -> tuple[Table, tuple[Partition, ...]]:
-        """How a table may be read in parts."""
-        (table,) = self.workspace().demand([name])
-        return table, partitions(table.snapshot)
-
-    def read_partition(
-        self,
-        name: str,
-        snapshot_id: int,
-        index: int,
-        columns: Sequence[str],
-        into: socket.socket | None = None,
-    ) -> Admission:
-        """Give a ticket for one part of one version.
+    def drop(self, name: str) -> bool:
+        """Forget a saved table; False if there is none.
 
         Raises
         ------
-        QueryRefused, GatewayError
-            As `query`; `snapshot-changed` if the version is no longer the newest.
+        QueryRefused
+            `saved-in-use`.
         """
-        workspace = self.workspace()
-        try:
-            self._demand_room()
-            (table,) = workspace.demand([name])
-            shown, runs = partition_statement(table, snapshot_id, index, columns, self._places)
-        except refusals.QueryRefused as refused:
-            self._record_refusal(f"partition {name} {snapshot_id} {index}", refused.reason)
-            raise
-        return self._admit(workspace, (table,), shown=shown, runs=runs, into=into)
+        self.saved.demand_free(name, self._open_queries())
+        with self._lock:
+            if self._worker is not None:
+                self._worker.drop(name)
+        return self.saved.drop(name)
+
+    def table(self, name: str) -> tuple[Workspace, Table]:
+        """A granted table, or `table@version`, and the workspace that has it."""
+        workspace = self._pin(self.workspace(), quoted(name))
+        (table,) = workspace.demand([name])
+        return workspace, table
 
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
-        mine = {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
-        if query_id not in mine:
+        if query_id not in self._open_queries():
             return False
         with self._lock:
             workers = tuple(self._workers)
         for worker in workers:
             worker.cancel(query_id)
         return True
+
+    def progress(self, query_id: str) -> tuple[int, float] | None:
+        """Rows and percent of one of this session's long queries; None where nothing is known."""
+        if query_id not in self._open_queries():
+            return None
+        with self._lock:
+            workers = tuple(self._workers)
+        return next((found for w in workers if (found := w.progress(query_id)) is not None), None)
 
     def workspace(self) -> Workspace:
         """What may be read now."""
@@ -222,7 +234,7 @@ class SessionGateway:
     def warm(self) -> None:
         """Start parser and worker before the first query; a failure shows at the first query instead."""
         try:
-            self._parser.warm()
+            self.parser.warm()
             with self._lock:
                 if not self._closed:
                     self._ready(self.workspace())
@@ -236,47 +248,65 @@ class SessionGateway:
             workers, self._workers, self._worker = self._workers, [], None
         for worker in workers:
             worker.stop()
-        self._parser.close()
+        self.parser.close()
         for query in self._ledger.open_of(self.identity.session_id):
             self._ledger.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
 
     # -- admission
 
-    def _demand_room(self) -> None:
-        if len(self._ledger.open_of(self.identity.session_id)) >= MAX_OPEN:
+    def demand_room(self) -> None:
+        """Refuse what would be one query too many.
+
+        Raises
+        ------
+        QueryRefused
+            `too-many-queries`.
+        """
+        if len(self._open_queries()) >= MAX_OPEN:
             raise refusals.too_many_queries(MAX_OPEN)
 
-    def _admit(
-        self,
-        workspace: Workspace,
-        tables: Sequence[Table],
-        *,
-        shown: str,
-        runs: str,
-        into: socket.socket | None,
-    ) -> Admission:
+    def admit(self, workspace: Workspace, tables: Sequence[Table], work: Work) -> Admission:
+        """Record what was decided and make its ticket good.
+
+        Raises
+        ------
+        QueryRefused
+            `saved-gone`: the worker with a saved table went meanwhile.
+        GatewayError
+            It could not be recorded or served.
+        """
         query_id = QueryId(secrets.token_hex(ID_BYTES))
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
         with self._lock:
             if self._closed:
                 raise refusals.session_closed() if self._closed == SESSION_CLOSED else refusals.restarting()
             worker, generation = self._ready(workspace), self._generation
+        self.saved.sources(work.saved, generation)
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
             query_id=query_id,
             identity=self.identity,
             time=datetime.now(UTC),
-            statement=shown,
+            statement=work.recorded,
             tables=tuple(t.scanned for t in tables),
             purposes=tuple(sorted({t.grant.purpose for t in tables})),
+            parameters=work.parameters.literals,
         )
         self._ledger.admit(event, generation)
+        if work.saved:
+            self.saved.use(query_id, work.saved, self._open_queries())
         try:
-            if into is not None:
-                worker.run(handle, runs, seconds=self._limits.seconds, into=into)
+            if work.save_as:
+                worker.drop(work.save_as)
+                self.saved.keep(work.save_as, query_id, generation, tables)
+            limits = {"seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
+            order = {**work.order, **limits}
+            if work.into is None:
+                worker.admit(handle, order)
             else:
-                worker.admit(handle, runs, seconds=self._limits.seconds, ttl=TICKET_SECONDS)
+                worker.run(handle, order, work.into)
         except refusals.GatewayError:
+            self.saved.failed(query_id)
             self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
             raise
         return Admission(
@@ -285,6 +315,15 @@ class SessionGateway:
             location=f"grpc+unix://{worker.listen}",
             facts={"query_id": query_id, **facts(tables, self._geometry)},
         )
+
+    @contextmanager
+    def refusals_on_record(self, asked: str) -> Iterator[None]:
+        """Whatever is refused inside is recorded, by digest of what was asked."""
+        try:
+            yield
+        except refusals.QueryRefused as refused:
+            self._record_refusal(asked, refused.reason)
+            raise
 
     def _record_refusal(self, text: str, reason: str) -> None:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -299,11 +338,22 @@ class SessionGateway:
             )
         )
 
+    def _open_queries(self) -> set[QueryId]:
+        return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
+
     # -- the worker
+
+    def _generation_for(self, workspace: Workspace) -> int:
+        """Number of the worker that would run a query now; that of a new one if one would be made."""
+        with self._lock:
+            return self._generation if self._serves(workspace) else self._generation + 1
+
+    def _serves(self, workspace: Workspace) -> bool:
+        return self._worker is not None and self._worker.alive and self._key == workspace.key
 
     def _ready(self, workspace: Workspace) -> WorkerProcess:
         """The worker for exactly this workspace; an older one drains. Call with the lock held."""
-        if self._worker is not None and self._worker.alive and self._key == workspace.key:
+        if self._worker is not None and self._serves(workspace):
             return self._worker
         if self._worker is not None:
             self._worker.drain()
@@ -312,7 +362,7 @@ class SessionGateway:
         generation = self._generation
         session_id = self.identity.session_id
         files = workspace.files
-        socket = self._places.session(session_id) / "data" / f"worker-{generation}.sock"
+        socket = self.places.session(session_id) / "data" / f"worker-{generation}.sock"
         socket.unlink(missing_ok=True)
         try:
             started, control = self._starter.start_worker(
@@ -325,14 +375,16 @@ class SessionGateway:
             started,
             control,
             {
-                "listen": self._places.worker_socket(session_id, generation),
-                "views": views(workspace, self._places),
-                "files": [self._places.data(f) for f in files],
+                "listen": self.places.worker_socket(session_id, generation),
+                "views": views(workspace, self.places),
+                "files": [self.places.data(f) for f in files],
                 "threads": self._limits.threads,
                 "memory": int(self._limits.memory * ENGINE_SHARE),
-                "spill": self._places.spill(session_id),
+                "spill": self.places.spill(session_id),
                 "spill_size": self._limits.spill,
                 "batch_rows": self._limits.batch_rows,
+                "saved_rows": self._limits.saved_rows,
+                "saved_bytes": self._limits.saved_bytes,
             },
             on_ended=self._ended,
             on_death=lambda worker: self._died(worker, generation),
@@ -342,6 +394,8 @@ class SessionGateway:
         return self._worker
 
     def _ended(self, ended: Ended) -> None:
+        if ended.status != "finished":
+            self.saved.failed(ended.handle[: 2 * ID_BYTES])
         kinds = {"finished": QueryEventKind.FINISHED, "cancelled": QueryEventKind.CANCELLED}
         self._ledger.end(
             QueryId(ended.handle[: 2 * ID_BYTES]),

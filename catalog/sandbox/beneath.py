@@ -70,10 +70,19 @@ def open_folder(folder: int, path: str) -> int:
     return open_beneath(folder, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-def open_regular(folder: int, path: str, *, owner: int | None = None) -> tuple[int, os.stat_result]:
+def open_regular(
+    folder: int, path: str, *, owner: int | None = None, may_link: int | None = None
+) -> tuple[int, os.stat_result]:
     """Read-only descriptor of one regular file with a single name, and what it is.
 
     The file is first taken without opening it, so a pipe or device is never opened at all.
+
+    Parameters
+    ----------
+    owner
+        User id it must belong to.
+    may_link
+        User id whose files may have several names: a second name of anybody else's gives that file away.
 
     Raises
     ------
@@ -84,21 +93,21 @@ def open_regular(folder: int, path: str, *, owner: int | None = None) -> tuple[i
     """
     handle = open_beneath(folder, path, os.O_PATH | os.O_NOFOLLOW)
     try:
-        _check(os.fstat(handle), path, owner)
+        _check(os.fstat(handle), path, owner, may_link)
         fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     finally:
         os.close(handle)
     found = os.fstat(fd)
     try:
-        _check(found, path, owner)
+        _check(found, path, owner, may_link)
     except NotRegular:
         os.close(fd)
         raise
     return fd, found
 
 
-def _check(found: os.stat_result, path: str, owner: int | None) -> None:
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+def _check(found: os.stat_result, path: str, owner: int | None, may_link: int | None) -> None:
+    if not stat.S_ISREG(found.st_mode) or (found.st_nlink != 1 and found.st_uid != may_link):
         raise NotRegular(errno.EINVAL, "not a regular file with one name", path)
     if owner is not None and found.st_uid != owner:
         raise NotRegular(errno.EPERM, "the file belongs to somebody else", path)

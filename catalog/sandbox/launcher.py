@@ -23,6 +23,8 @@ MOST_FDS: Final = 200  # the kernel carries at most 253 a message (SCM_MAX_FD)
 _LONGEST_ANSWER = 8 << 20
 GONE: Final = "gone"
 Gone = Literal["gone"]
+OpenVersion = tuple[str, str, str, str]
+"""An open version to mount read-only: dataset, variant, version, and the name its folder has inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +68,37 @@ class Launcher:
         self._call("prepare_home", person=person, project=project, uid=uid)
 
     def start_session(
-        self, session_id: str, person: str, project: str, uid: int, prefix: str
+        self,
+        session_id: str,
+        person: str,
+        project: str,
+        uid: int,
+        prefix: str,
+        opened: Sequence[OpenVersion] = (),
     ) -> StartedSandbox:
         """Start a person's notebook server; it listens at run/sessions/<session_id>/http.sock."""
         answer, _ = self._call(
-            "start_session", session_id=session_id, person=person, project=project, uid=uid, prefix=prefix
+            "start_session",
+            session_id=session_id,
+            person=person,
+            project=project,
+            uid=uid,
+            prefix=prefix,
+            open=[list(version) for version in opened],
         )
         return _started(answer)
 
-    def start_dashboard(self, session_id: str, name: str, prefix: str) -> StartedSandbox:
+    def start_dashboard(
+        self, session_id: str, name: str, prefix: str, opened: Sequence[OpenVersion] = ()
+    ) -> StartedSandbox:
         """Start a published dashboard; it listens at run/sessions/<session_id>/http.sock."""
-        answer, _ = self._call("start_dashboard", session_id=session_id, name=name, prefix=prefix)
+        answer, _ = self._call(
+            "start_dashboard",
+            session_id=session_id,
+            name=name,
+            prefix=prefix,
+            open=[list(version) for version in opened],
+        )
         return _started(answer)
 
     def start_worker(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.warehouse.bounds import Bounds, row_group_bounds
 from catalog.warehouse.difference import Difference, difference
 from catalog.warehouse.model import (
     MAIN,
@@ -21,6 +22,7 @@ from catalog.warehouse.warehouse import Warehouse
 __all__ = [
     "MAIN",
     "AcceptedException",
+    "Bounds",
     "DataFile",
     "Difference",
     "Field",
@@ -34,4 +36,5 @@ __all__ = [
     "duckdb_relation_sql",
     "granted_files",
     "partition_values",
+    "row_group_bounds",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from catalog.descriptions import Dataset
+from catalog.descriptions import Dataset, Tier
 from catalog.warehouse import metadata
 from catalog.warehouse.model import MAIN, Publication, Replace, Snapshot, WarehouseError
 
@@ -114,6 +114,7 @@ class Warehouse:
             self.compact(dataset, variant, publication.now, publication.by)
         except (WarehouseError, OSError) as error:  # the version stands; the next publication tries again
             LOG.warning("compaction of %s/%s failed", dataset.name, variant, exc_info=error)
+        self.lay_open(dataset, variant)
         return self.snapshot(dataset.name, variant, made)
 
     def compact(
@@ -136,6 +137,26 @@ class Warehouse:
 
         made = compact(self.root, self.catalog, dataset, variant, now, by, FEW if few is None else few)
         return None if made is None else self.snapshot(dataset.name, variant, made)
+
+    def lay_open(self, dataset: Dataset, variant: str) -> None:
+        """Offer the newest version of an open dataset as a folder of plain Parquet; see `plain`."""
+        from catalog.warehouse import plain
+
+        if dataset.tier is not Tier.OPEN:
+            return
+        name = f"{dataset.name}/{variant}"
+        try:
+            if not plain.lay_open(self.root, self.snapshot(dataset.name, variant)):
+                LOG.warning("%s is not offered as plain Parquet: its columns were renamed", name)
+        except OSError as error:  # the version stands; it is read through the gateway
+            LOG.warning("%s is not offered as plain Parquet", name, exc_info=error)
+
+    def plain_folder(self, snapshot: Snapshot) -> Path | None:
+        """Folder of an open version's files under plain names; None where it is not offered."""
+        from catalog.warehouse.plain import folder
+
+        found = folder(self.root, snapshot)
+        return found if found.is_dir() else None
 
     def path(self, file: str) -> Path:
         """The real path of a warehouse-relative one."""

@@ -45,7 +45,7 @@ class Control:
         """
         return self._came.pop()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, **message: Any) -> None:
         """Write one message; a broker that has gone is noticed by the reader."""
         try:
             with self._lock:

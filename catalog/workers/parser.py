@@ -59,9 +59,9 @@ def main() -> int:
     bound(resource.RLIMIT_CORE, 0)
     connection = connect()
     control = Control()
-    control.send({"op": "ready"})
+    control.send(op="ready")
     while (message := control.receive()) is not None:
-        control.send(answer(connection, message))
+        control.send(**answer(connection, message))
     return 0
 
 

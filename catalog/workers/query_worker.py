@@ -1,10 +1,11 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
-`admit {handle, sql, seconds, ttl}`, `run {handle, sql, seconds}` with the socket to write into,
-`cancel {query_id}` (the handle's start), `drain`; out `ready`, `broken`, `admitted`,
-`finished {handle, status, rows, bytes, seconds, reason}`. An admitted handle is good once, for `ttl` seconds;
-the reader of what is run holds its socket already.
+`admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
+`cancel {query_id}` (the handle's start), `drop {name}`, `drain`; out `ready`, `broken`, `admitted`,
+`progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason}`.
+An admitted handle is good once, for `ttl` seconds; the reader of what is run holds its socket already.
+`save_as` keeps the rows as `campus.<name>` instead of sending them.
 """
 
 from __future__ import annotations
@@ -23,75 +24,24 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from .control import Control, bound
+from .query import Query, one_line, reason_of, words
 from .sink import Sink
 
 TICK = 0.05  # how often cancellation and limits are looked at [s]
+KEPT = (  # bytes of all saved tables, in memory and spilled
+    "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
+    "WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
+)
+OFF = [
+    *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
+    "python_enable_replacements",
+]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
-
-FAILURES = {  # reason: (Korean, English)
-    "cancelled": ("질의가 취소되었습니다.", "The query was cancelled."),
-    "time-limit": (
-        "질의 시간이 한도({seconds}초)를 넘어 중단했습니다. 조건을 좁히거나 집계를 먼저 하세요.",
-        "The query ran longer than {seconds} seconds and was stopped. Narrow it, or aggregate first.",
-    ),
-    "memory-limit": (
-        "질의가 메모리 한도를 넘어 중단했습니다. 필요한 열과 행만 고르거나 집계를 먼저 하세요.",
-        "The query needed more memory than allowed and was stopped. Select fewer columns and rows, "
-        "or aggregate first.",
-    ),
-    "query-error": ("질의를 실행할 수 없습니다: {detail}", "The query could not run: {detail}"),
-    "unknown-ticket": (
-        "이 표(ticket)는 없거나 이미 쓰였거나 만료되었습니다. 질의를 다시 실행하세요.",
-        "This ticket does not exist, was used already, or has expired. Run the query again.",
-    ),
-    "ticket-expired": ("질의 결과를 제때 받아가지 않았습니다.", "The result was not fetched in time."),
-}
-
-
-class Query:
-    """One admitted statement from admission to its end."""
-
-    def __init__(self, handle: str, sql: str, seconds: float, ttl: float) -> None:
-        self.handle, self.sql, self.seconds = handle, sql, seconds
-        self.admitted = time.monotonic()
-        self.expires = self.admitted + ttl
-        self.started = 0.0
-        self.rows = self.bytes = 0
-        self.reason = ""  # why it must stop; the first one counts
-        self.lock = threading.Lock()
-        self.context: Any = None  # valid only while the call runs: cleared under the lock
-        self.cursor: duckdb.DuckDBPyConnection | None = None
-
-    def stop(self, reason: str) -> None:
-        """Interrupt it for this reason."""
-        with self.lock:
-            self.reason = self.reason or reason
-            if self.cursor is not None:
-                self.cursor.interrupt()
-
-    def must_stop(self) -> bool:
-        """Whether it has a reason to."""
-        return bool(self.reason)
-
-    def look(self, now: float) -> None:
-        """Stop it if its reader has gone or its time is up."""
-        with self.lock:
-            gone = self.context is not None and self.context.is_cancelled()
-            late = bool(self.started) and now - self.started > self.seconds
-        if gone or late or self.reason:
-            self.stop("cancelled" if gone else "time-limit")
 
 
 def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """The engine with its views made and its settings locked."""
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "python_enable_replacements": False,
-        }
-    )
+    connection = duckdb.connect(config=dict.fromkeys(OFF, False))
     connection.execute(f"SET threads = {int(settings['threads'])}")
     connection.execute(f"SET memory_limit = '{int(settings['memory'])}B'")
     connection.execute("SET preserve_insertion_order = false")
@@ -107,8 +57,18 @@ def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection.execute("SET temp_directory = ?", [spill or ""])
     connection.execute("SET allowed_paths = ?", [settings["files"]])
     connection.execute("SET enable_external_access = false")
+    # these two stay open, for `open_cursor`
+    connection.execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection of its own that keeps count of its progress and prints none of it."""
+    cursor = engine.cursor()
+    cursor.execute("SET enable_progress_bar_print = false")
+    cursor.execute("SET enable_progress_bar = true")
+    return cursor
 
 
 class Worker(flight.FlightServerBase):
@@ -117,7 +77,9 @@ class Worker(flight.FlightServerBase):
     def __init__(self, settings: dict[str, Any], control: Control) -> None:
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
+        self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
         self.engine = open_engine(settings)
+        self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
         self.running: dict[str, Query] = {}
         self.lock = threading.Lock()
@@ -162,11 +124,33 @@ class Worker(flight.FlightServerBase):
         """Begin to run; `context` tells when the reader has gone."""
         query.started = time.monotonic()
         query.context = context
-        query.cursor = self.engine.cursor()
+        query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         if query.reason:
             raise duckdb.InterruptException("cancelled before start")
-        reader: pa.RecordBatchReader = query.cursor.sql(query.sql).to_arrow_reader(self.batch_rows)
+        if query.save_as:
+            return self.save(query, query.cursor)
+        relation = query.cursor.sql(query.sql, params=query.parameters or None)
+        reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
+
+    def save(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+        """Keep the rows in memory (and in the spill folder); answers rows and bytes of all that is kept."""
+        table = f"memory.campus.{quoted(query.save_as)}"
+        rows_of = f"SELECT * FROM ({query.sql}) LIMIT {self.saved_rows + 1}"  # noqa: S608
+        cursor.execute(f"CREATE TABLE {table} AS {rows_of}", query.parameters or None)
+        (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
+        (size,) = cursor.execute(KEPT).fetchone() or (0,)
+        if rows > self.saved_rows or size > self.saved_bytes or query.reason:
+            cursor.execute(f"DROP TABLE {table}")
+            raise OverflowError
+        return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
+
+    def drop(self, name: str) -> None:
+        """Forget a saved table, if there is one."""
+        try:
+            self.engine.execute(f"DROP TABLE IF EXISTS memory.campus.{quoted(name)}")
+        except duckdb.Error as error:
+            sys.stderr.write(f"a saved table was not dropped: {type(error).__name__}\n")
 
     def counted(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Batches as they are made, until the query has to stop."""
@@ -201,12 +185,18 @@ class Worker(flight.FlightServerBase):
         if known is not None:
             seconds = time.monotonic() - query.admitted
             self.control.send(
-                {"op": "finished", "handle": query.handle, "status": status, "rows": query.rows,
-                 "bytes": query.bytes, "seconds": seconds, "reason": reason}
+                op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
+                seconds=seconds, reason=reason,
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
-        return words(reason or "query-error", seconds=f"{query.seconds:g}", detail=one_line(error))
+        return words(
+            reason or "query-error",
+            seconds=f"{query.seconds:g}",
+            detail=one_line(error),
+            saved_rows=self.saved_rows,
+            saved_bytes=self.saved_bytes,
+        )
 
     def watch(self) -> None:
         """Look at cancellation, time limits and expired handles until the process ends."""
@@ -219,6 +209,10 @@ class Worker(flight.FlightServerBase):
                 idle = self.draining and not self.running and not self.waiting
             for query in running:
                 query.look(now)
+                if (progress := query.progress(now)) is not None:
+                    self.control.send(op="progress", **progress)
+            if not self.spare:
+                self.spare.append(open_cursor(self.engine))
             for query in expired:
                 query.reason = "ticket-expired"
                 self.end(query, duckdb.InterruptException("expired"))
@@ -231,16 +225,18 @@ class Worker(flight.FlightServerBase):
             handle = str(message.get("handle", ""))
             match message["op"]:
                 case "admit":
-                    query = Query(handle, message["sql"], message["seconds"], message["ttl"])
+                    query = Query(message)
                     with self.lock:
                         self.waiting[handle] = query
-                    self.control.send({"op": "admitted", "handle": handle})
+                    self.control.send(op="admitted", handle=handle)
                 case "run":
-                    query = Query(handle, message["sql"], message["seconds"], 0.0)
+                    query = Query(message)
                     sink = Sink(self.control.descriptor(), query.must_stop)
                     threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
                 case "cancel":
                     self.cancel(str(message["query_id"]))
+                case "drop":
+                    self.drop(str(message["name"]))
                 case "drain":
                     self.draining = True
         os._exit(0)
@@ -257,27 +253,9 @@ class Worker(flight.FlightServerBase):
             self.end(query, duckdb.InterruptException("cancelled"))
 
 
-def reason_of(query: Query, error: BaseException) -> str:
-    """Why a query ended early, as a reason code."""
-    if query.reason:
-        return query.reason
-    if isinstance(error, (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError)):
-        return "memory-limit"
-    if "Out of Memory" in str(error) or "bad_alloc" in str(error) or "failed to allocate" in str(error):
-        return "memory-limit"
-    return "query-error"
-
-
-def one_line(error: BaseException | None) -> str:
-    """The engine's words without the caret lines and of bounded length."""
-    text = str(error).split("\n\nLINE ")[0].replace("memory.campus.", "").replace("\n", " ")
-    return text[:400]
-
-
-def words(reason: str, **values: str) -> dict[str, str]:
-    """What the reader is shown, in both languages; a reason of no text of its own shows none."""
-    ko, en = (text.format(**values) if values else text for text in FAILURES.get(reason, ("", "")))
-    return {"reason": reason, "ko": ko, "en": en}
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def failed(said: dict[str, str]) -> flight.FlightServerError:
@@ -298,11 +276,11 @@ def main() -> int:
     try:
         worker = Worker(settings, control)
     except (duckdb.Error, OSError, pa.ArrowException) as error:
-        control.send({"op": "broken", "reason": str(error)[:500]})
+        control.send(op="broken", reason=str(error)[:500])
         return 1
     worker.engine.execute("SELECT 1").fetchall()
     threading.Thread(target=worker.watch, daemon=True).start()
-    control.send({"op": "ready", "pid": os.getpid()})
+    control.send(op="ready", pid=os.getpid())
     worker.obey()
     return 0
 

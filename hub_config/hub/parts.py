@@ -8,17 +8,19 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from access_control.audit.client import AuditClient
 from access_control.database import Database
 from access_control.errors import AuditError
 from access_control.people.desk import PeopleDesk
 from access_control.sessions.desk import SessionsDesk
-from catalog.sandbox.launcher import Launcher
+from catalog.sandbox.launcher import Launcher, OpenVersion
 from hub_config.gate.client import GateClient
 from hub_config.settings import Settings
 
 BROKER_PATIENCE = 15.0  # s
+LONGEST_ANSWER = 1 << 20  # bytes: five hundred open versions fit
 
 
 class BrokerAway(Exception):
@@ -31,18 +33,22 @@ class Broker:
 
     path: Path
 
-    async def open(self, session_id: str, person: str, project: str) -> None:
-        """Make the session's data socket."""
-        await self._ask(op="open", session_id=session_id, person=person, project=project)
+    async def open(self, session_id: str, person: str, project: str) -> tuple[OpenVersion, ...]:
+        """Make the session's data socket; answers the open versions to mount, which are on record then."""
+        answer = await self._ask(op="open", session_id=session_id, person=person, project=project)
+        try:
+            return tuple((str(d), str(v), str(n), str(name)) for d, v, n, name in answer.get("open", ()))
+        except (TypeError, ValueError) as error:
+            raise BrokerAway("open") from error
 
     async def close(self, session_id: str) -> None:
         """Close the session's data socket and end its queries."""
         await self._ask(op="close", session_id=session_id)
 
-    async def _ask(self, **question: str) -> None:
+    async def _ask(self, **question: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(BROKER_PATIENCE):
-                reader, writer = await asyncio.open_unix_connection(str(self.path))
+                reader, writer = await asyncio.open_unix_connection(str(self.path), limit=LONGEST_ANSWER)
                 try:
                     writer.write(json.dumps(question).encode() + b"\n")
                     await writer.drain()
@@ -53,6 +59,7 @@ class Broker:
             raise BrokerAway(question["op"]) from error
         if not isinstance(answer, dict) or answer.get("error") or answer.get("ok") is False:
             raise BrokerAway(question["op"])
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

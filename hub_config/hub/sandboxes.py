@@ -1,7 +1,8 @@
 """Opens a sandbox in order and ends it in order: desk, data socket, sandbox, answer; then the opposite.
 
-1. The desk admits and names the session.  2. The broker makes its data socket.  3. The launcher starts the
-sandbox.  4. It answers on its own socket.  5. The desk records that it started.
+1. The desk admits and names the session.  2. The broker makes its data socket and records which open data it
+will have mounted.  3. The launcher starts the sandbox.  4. It answers on its own socket.  5. The desk records
+that it started.
 A step that fails undoes those before it, and the desk keeps the reason.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +21,7 @@ import aiohttp
 
 from access_control.errors import AccessError
 from catalog.sandbox.errors import LauncherError
-from catalog.sandbox.launcher import GONE
+from catalog.sandbox.launcher import GONE, OpenVersion
 from hub_config.gate.headers import IDENTITY
 from hub_config.hub.parts import BrokerAway, Parts, now
 
@@ -59,8 +61,8 @@ async def open_sandbox(parts: Parts, person: str, project: str, prefix: str) -> 
     session = await asyncio.to_thread(parts.sessions.open, person, project, now())
     sandbox = ""
     try:
-        await parts.broker.open(session.session_id, person, project)
-        sandbox = await asyncio.to_thread(_launch, parts, session.session_id, person, project, prefix)
+        opened = await parts.broker.open(session.session_id, person, project)
+        sandbox = await asyncio.to_thread(_launch, parts, session.session_id, person, project, prefix, opened)
         await _answers(parts, session.session_id, sandbox, prefix)
         await asyncio.to_thread(parts.sessions.started, session.session_id, now())
     except (AccessError, BrokerAway, LauncherError, NotStarted) as error:
@@ -108,16 +110,23 @@ def target_of(parts: Parts, session_id: str) -> str:
     return f"http+unix://{quote(str(socket_of(parts, session_id)), safe='')}"
 
 
-def _launch(parts: Parts, session_id: str, person: str, project: str, prefix: str) -> str:
+def _launch(
+    parts: Parts,
+    session_id: str,
+    person: str,
+    project: str,
+    prefix: str,
+    opened: Sequence[OpenVersion],
+) -> str:
     if not person:
         name = project.removeprefix("dashboard-")
-        return parts.launcher.start_dashboard(session_id, name, prefix).sandbox_id
+        return parts.launcher.start_dashboard(session_id, name, prefix, opened).sandbox_id
     known = parts.people.person(person)
     if known is None:
         raise NotStarted("person-unknown", person)
     uid = parts.settings.uid_base + known.number
     parts.launcher.prepare_home(person, project, uid)
-    return parts.launcher.start_session(session_id, person, project, uid, prefix).sandbox_id
+    return parts.launcher.start_session(session_id, person, project, uid, prefix, opened).sandbox_id
 
 
 async def _answers(parts: Parts, session_id: str, sandbox_id: str, prefix: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.sandbox.beneath import NotRegular, open_beneath, open_folder, open_regular
+from catalog.sandbox.launcher import OpenVersion
 from catalog.sandbox.model import Isolation, Mode, Sandbox
 from hub_config.launcher import folders, forms, homes, outbox, places, profiles, refusal
 from hub_config.launcher.sandboxes import Sandboxes, listening_socket
@@ -78,28 +79,37 @@ class Calls:
         return Answer(body={})
 
     def _start_session(self, given: Mapping[str, Any]) -> Answer:
-        forms.only(given, "session_id", "person", "project", "uid", "prefix")
+        forms.only(given, "session_id", "person", "project", "uid", "prefix", "open")
         session_id = forms.session_id(given)
         person, project = forms.slug(given, "person"), forms.slug(given, "project")
         forms.prefix(given, f"/user/{person}/{project}/")
+        versions = forms.opened(given)
         uid = self._person_uid(given)
         if homes.owner(self._settings, person, project) != self._expected_owner(uid):
             raise refusal.missing("home", f"{person}/{project}")
         sandbox = profiles.session(
-            self._settings, self._isolation, session_id=session_id, person=person, project=project, uid=uid
+            self._settings,
+            self._isolation,
+            session_id=session_id,
+            person=person,
+            project=project,
+            uid=uid,
+            opened=self._opened(versions),
         )
         return self._listening("session", session_id, sandbox)
 
     def _start_dashboard(self, given: Mapping[str, Any]) -> Answer:
-        forms.only(given, "session_id", "name", "prefix")
+        forms.only(given, "session_id", "name", "prefix", "open")
         session_id, name = forms.session_id(given), forms.dashboard(given)
+        prefix, versions = forms.prefix(given), forms.opened(given)
         sandbox = profiles.dashboard(
             self._settings,
             self._isolation,
             session_id=session_id,
             name=name,
-            prefix=forms.prefix(given),
+            prefix=prefix,
             folder=self._dashboard_folder(name),
+            opened=self._opened(versions),
         )
         return self._listening("dashboard", session_id, sandbox)
 
@@ -213,7 +223,8 @@ class Calls:
         root = self._settings.warehouse
         try:
             with folders.opened(root) as warehouse:
-                fd, found = open_regular(warehouse, source)
+                # open versions have a second name below `.open`; a link to another's file is refused
+                fd, found = open_regular(warehouse, source, may_link=os.fstat(warehouse).st_uid)
         except (NotRegular, OSError) as error:
             raise refusal.missing("file", source) from error
         try:
@@ -222,6 +233,20 @@ class Calls:
         finally:
             os.close(fd)
         return root / source
+
+    def _opened(self, versions: Sequence[OpenVersion]) -> list[tuple[Path, str]]:
+        """Folders of open versions, as the warehouse laid them out: (folder outside, name inside)."""
+        found = []
+        root = self._settings.warehouse / places.OPEN_TREE
+        for dataset, variant, snapshot, name in versions:
+            path = f"{dataset}/{variant}/{snapshot}"
+            try:
+                with folders.opened(root) as fd:
+                    os.close(open_folder(fd, path))
+            except OSError as error:
+                raise refusal.missing("version", path) from error
+            found.append((root / path, name))
+        return found
 
     def _dashboard_folder(self, name: str) -> Path:
         root = self._settings.repo / "notebooks" / "dashboards"

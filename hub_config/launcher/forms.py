@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from catalog.sandbox.launcher import OpenVersion
 from hub_config.launcher import places, refusal
 
 _SESSION = re.compile(r"[0-9a-f]{20}")
@@ -14,7 +15,10 @@ _DASHBOARD = re.compile(r"[a-z][a-z0-9_-]{1,40}")
 _SANDBOX = re.compile(r"(session|worker|parser|dashboard|ingest)-[0-9a-f]{20}(-[0-9]{1,9})?")
 _PREFIX = re.compile(r"/(?:[A-Za-z0-9_-]{1,64}/){0,8}")
 _STEP = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9_.=+-]{0,200}")
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,126}")
+_VERSION = re.compile(r"[0-9]{1,19}")
 _MOST_FILES = 10_000
+_MOST_OPEN = 500
 _MOST_NAMES = 1_000
 _SHORTEST_MEMORY = 64 << 20
 _LONGEST_GRACE = 60.0
@@ -97,6 +101,28 @@ def files(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     if len(targets) != len(out) or targets & above:
         raise refusal.malformed("files")
     return out
+
+
+def opened(given: Mapping[str, Any]) -> list[OpenVersion]:
+    """(dataset, variant, version, name inside) of open versions to mount; every name once."""
+    value = given.get("open", [])
+    if not isinstance(value, list) or len(value) > _MOST_OPEN:
+        raise refusal.malformed("open")
+    found = [_open_version(entry) for entry in value]
+    if len({name for *_, name in found}) != len(found):
+        raise refusal.malformed("open")
+    return found
+
+
+def _open_version(entry: object) -> OpenVersion:
+    forms = (_TABLE, _TABLE, _VERSION, _TABLE)
+    if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != len(forms):
+        raise refusal.malformed("open")
+    for value, form in zip(entry, forms, strict=True):
+        if not isinstance(value, str) or not form.fullmatch(value):
+            raise refusal.malformed("open")
+    dataset, variant, version, name = entry
+    return dataset, variant, version, name
 
 
 def only(given: Mapping[str, Any], *parameters: str) -> None:

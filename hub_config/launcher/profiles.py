@@ -23,9 +23,16 @@ _SMALL_SCRATCH = 32 << 20
 
 
 def session(
-    settings: Settings, isolation: Isolation, *, session_id: str, person: str, project: str, uid: int
+    settings: Settings,
+    isolation: Isolation,
+    *,
+    session_id: str,
+    person: str,
+    project: str,
+    uid: int,
+    opened: Sequence[tuple[Path, str]] = (),
 ) -> Sandbox:
-    """A person's notebook server and its kernels."""
+    """A person's notebook server and its kernels; `opened`: (folder of an open version, name inside)."""
     del isolation
     home = f"/home/{person}"
     env = _common(settings.session_env, home, person) | {
@@ -37,9 +44,10 @@ def session(
         "CAMPUS_PERSON": person,
         "CAMPUS_OUTBOX": f"{home}/outbox",
         "CAMPUS_URL": settings.url,
+        **_open_data(opened),
     }
     mounts = (
-        *_notebook_mounts(settings, session_id),
+        *_notebook_mounts(settings, session_id, opened),
         Mount(source=places.home(settings, person, project), target=home, writable=True),
     )
     return Sandbox(
@@ -57,7 +65,14 @@ def session(
 
 
 def dashboard(
-    settings: Settings, isolation: Isolation, *, session_id: str, name: str, prefix: str, folder: Path
+    settings: Settings,
+    isolation: Isolation,
+    *,
+    session_id: str,
+    name: str,
+    prefix: str,
+    folder: Path,
+    opened: Sequence[tuple[Path, str]] = (),
 ) -> Sandbox:
     """A published dashboard: its notebook folder read-only, nothing kept."""
     env = _common(settings.session_env, places.SCRATCH, "dashboard") | {
@@ -68,8 +83,9 @@ def dashboard(
         "CAMPUS_PROJECT": f"dashboard-{name}",
         "CAMPUS_PERSON": "",
         "CAMPUS_NOTEBOOK": f"{places.NOTEBOOK}/dashboard.ipynb",
+        **_open_data(opened),
     }
-    mounts = (*_notebook_mounts(settings, session_id), Mount(source=folder, target=places.NOTEBOOK))
+    mounts = (*_notebook_mounts(settings, session_id, opened), Mount(source=folder, target=places.NOTEBOOK))
     return Sandbox(
         name=f"dashboard-{session_id}",
         argv=(places.python(settings.session_env), f"{places.INSIDE}/voila_app.py"),
@@ -150,8 +166,16 @@ def _program(settings: Settings, name: str) -> tuple[str, ...]:
     return (places.python(settings.session_env), "-P", "-m", f"workers.{name}")
 
 
-def _notebook_mounts(settings: Settings, session_id: str) -> tuple[Mount, ...]:
+def _open_data(opened: Sequence[tuple[Path, str]]) -> dict[str, str]:
+    """The client's variable: open datasets as `name=folder`, each mounted by itself."""
+    return {"CAMPUS_OPEN": ":".join(f"{name}={places.OPEN}/{name}" for _, name in opened)}
+
+
+def _notebook_mounts(
+    settings: Settings, session_id: str, opened: Sequence[tuple[Path, str]]
+) -> tuple[Mount, ...]:
     return (
+        *(Mount(source=source, target=f"{places.OPEN}/{name}") for source, name in opened),
         *places.environment(settings.session_env),
         Mount(source=settings.repo / "catalog" / "client" / "src", target=places.CLIENT),
         Mount(source=settings.repo / "hub_config" / "inside", target=places.INSIDE),

@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from access_control import demo
@@ -22,12 +23,13 @@ from access_control.people.desk import PeopleDesk
 from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
 from access_control.sessions.desk import SessionsDesk
-from catalog.descriptions import Tier, load_all
+from catalog.descriptions import Dataset, Tier, load_all
 from catalog.descriptions.variants import MAIN, TWIN
 from catalog.samples import load_samples
 from catalog.synth.publish import load_twins
 from catalog.synth.publish import twins as declared_twins
 from catalog.warehouse import Warehouse
+from catalog.warehouse.plain import keep_only
 from hub_config.dashboards.load import load_all as load_dashboards
 from hub_config.settings import Settings, load
 
@@ -58,6 +60,7 @@ def prepare(settings: Settings, now: datetime) -> None:
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
     loaded = load_samples(warehouse, descriptions, now, lambda text: _say(step="samples", name=text))
     twins = load_twins(warehouse, descriptions, now, lambda text: _say(step="samples", name=text))
+    _lay_open(warehouse, descriptions)
     audit.append_all([_published(name, MAIN, now) for name in loaded])
     audit.append_all([_published(name, TWIN, now) for name in twins])
 
@@ -78,6 +81,17 @@ def prepare(settings: Settings, now: datetime) -> None:
             for link in links
         ],
     )
+
+
+def _lay_open(warehouse: Warehouse, descriptions: Mapping[str, Dataset]) -> None:
+    """Offer the newest version of every open dataset as plain Parquet, and nothing else: no session runs."""
+    newest = []
+    for name in warehouse.datasets():
+        if name in descriptions and descriptions[name].tier is Tier.OPEN:
+            for variant in warehouse.variants(name):
+                warehouse.lay_open(descriptions[name], variant)
+                newest.append(warehouse.snapshot(name, variant))
+    keep_only(warehouse.root, newest)
 
 
 def _published(name: str, variant: str, now: datetime) -> AuditEvent:

@@ -260,3 +260,28 @@ def test_a_stopped_session_submits_nothing(campus: Campus, guard: CampusGuard) -
     with pytest.raises(ExportRefused) as refused:
         guard.submit_export(identity(session), ("a.csv",), PURPOSE, NOW)
     assert refused.value.reason == "session-stopped"
+
+
+def test_only_what_the_installation_grants_is_standing_and_its_mount_is_on_record(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    minji = campus.person("minji")
+    who = identity(campus.session(minji))
+    officer = campus.person("officer", Role.STAFF)
+    campus.projects.create(officer, "shops", Text(ko="상권", en="Shops"), PURPOSE, [minji], NOW)
+    campus.grants.give(officer, "shops", OPEN[0], "main", PURPOSE, later(days=9), NOW)
+    elsewhere = identity(campus.session(minji, "shops"))
+    assert datasets(guard, elsewhere) == [OPEN[0]] and guard.standing(elsewhere, NOW) == ()
+    standing = guard.standing(who, NOW)
+    assert sorted(t.dataset for t in standing) == sorted(OPEN)
+    mounts = tuple(
+        ScannedTable(dataset=t.dataset, variant=t.variant, snapshot_id=7, grant_id=t.grant_id)
+        for t in standing
+    )
+    assert guard.record_mounts(who, mounts, NOW) > 0
+    event = campus.events()[-1]
+    assert (event.action, event.actor, event.session_id) == (Action.SESSION_MOUNTED, "minji", who.session_id)
+    assert [t["dataset"] for t in event.detail["tables"]] == [m.dataset for m in mounts]
+    assert {t["snapshot"] for t in event.detail["tables"]} == {"7"}
+    campus.sessions.stopped(who.session_id, "over", NOW)
+    assert guard.standing(who, NOW) == ()

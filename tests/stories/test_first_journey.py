@@ -260,6 +260,7 @@ STEPS = (
     "application.submitted",
     "application.approved",
     "person.signed_in",
+    "session.mounted",
     "session.started",
     "query.admitted",
     "query.finished",

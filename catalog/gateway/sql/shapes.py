@@ -151,6 +151,7 @@ EXPRESSIONS: Mapping[str, Shape] = MappingProxyType(
     {
         "CONSTANT": {**_EXPR, "type": _words("VALUE_CONSTANT"), "literal": "object:literal"},
         "COLUMN_REF": {**_EXPR, "column_names": NAMES},
+        "PARAMETER": {**_EXPR, "type": _words("VALUE_PARAMETER"), "identifier": TEXT},
         "POSITIONAL_REFERENCE": {**_EXPR, "index": NUMBER},
         "STAR": {
             **_EXPR,
@@ -243,7 +244,8 @@ MODIFIERS_OF: Mapping[str, Shape] = MappingProxyType(
 
 OBJECTS: Mapping[str, Shape] = MappingProxyType(
     {
-        "statement": {"node": QUERY, "named_param_map": EMPTY},
+        "statement": {"node": QUERY, "named_param_map": "objects:parameter"},
+        "parameter": {"key": TEXT, "value": NUMBER},
         "select": {"node": QUERY, "named_param_map": EMPTY},
         "path": {"path": NAMES},
         "literal": {

@@ -41,7 +41,12 @@ class Statement:
 
 
 def prepare(
-    text: str, granted: Collection[str], functions: Functions, parser: Parser, systems: Systems = NO_CODES
+    text: str,
+    granted: Collection[str],
+    functions: Functions,
+    parser: Parser,
+    systems: Systems = NO_CODES,
+    parameters: frozenset[str] = frozenset(),
 ) -> Statement:
     """Parse, authorise, rewrite, and prove that the rewritten text means the tree that was checked.
 
@@ -49,6 +54,8 @@ def prepare(
     ----------
     systems
         Granted table → column → code system; joins of different systems are refused.
+    parameters
+        Names of the values that come with it (`1`, `2`, … for `?`): the statement asks for exactly these.
 
     Raises
     ------
@@ -64,6 +71,8 @@ def prepare(
         parsed = json.loads(parser.serialise(text))
         statements = _statements(parsed, text)
         found = authorise(statements[0], granted, functions)
+        if found.parameters != parameters:
+            raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statements[0], systems)
         canonical, again = parser.deserialise(json.dumps(parsed))
         if plain(json.loads(again)) != plain(parsed):
@@ -80,6 +89,8 @@ def plain(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     out = {key: plain(value) for key, value in node.items() if key not in _PLACES}
+    if out.keys() == {"node", "named_param_map"}:  # a list of names that has no order
+        out["named_param_map"] = sorted(str(entry["key"]) for entry in out["named_param_map"])
     if out.keys() == {"name", "expression"} and out["name"] and isinstance(out["expression"], dict):
         out["expression"].pop("alias", None)  # f(a := 1): the engine's text repeats the name as an alias
     inner = _values_of(out)

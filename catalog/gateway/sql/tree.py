@@ -44,9 +44,10 @@ def fold(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorised:
-    """What a statement reads: granted names as they were declared."""
+    """What a statement reads: granted names as they were declared; and the values it asks for, by name."""
 
     tables: frozenset[str]
+    parameters: frozenset[str]
 
 
 def authorise(statement: Node, granted: Collection[str], functions: Functions) -> Authorised:
@@ -66,16 +67,17 @@ def authorise(statement: Node, granted: Collection[str], functions: Functions) -
     """
     walk = _Walk({fold(name): name for name in granted}, functions)
     walk.object("statement", statement, frozenset())
-    return Authorised(tables=frozenset(walk.tables))
+    return Authorised(tables=frozenset(walk.tables), parameters=frozenset(walk.parameters))
 
 
 class _Walk:
-    """One pass over one tree; remembers the tables it met."""
+    """One pass over one tree; remembers the tables and parameters it met."""
 
     def __init__(self, granted: Mapping[str, str], functions: Functions) -> None:
         self.granted = granted
         self.functions = functions
         self.tables: set[str] = set()
+        self.parameters: set[str] = set()
         self.depth = 0
 
     # -- the four families of nodes
@@ -106,8 +108,6 @@ class _Walk:
         self._fields(node, shape, scope)
 
     def expression(self, node: Any, scope: Scope) -> None:
-        if isinstance(node, dict) and node.get("class") == "PARAMETER":
-            raise refusals.parameters_unsupported()
         kind, shape = _shape(node, "class", EXPRESSIONS)
         match kind:
             case "FUNCTION":
@@ -123,6 +123,8 @@ class _Walk:
                 if fold(str(node.get("type_name"))).upper() not in self.functions.types:
                     raise refusals.type_not_allowed(str(node.get("type_name")))
                 _same_path(node, str(node.get("type_name")))
+            case "PARAMETER":
+                self.parameters.add(str(node.get("identifier")))
             case "COLLATE":
                 if not _COLLATION.fullmatch(str(node.get("collation"))):
                     raise refusals.syntax_not_allowed("COLLATE")
@@ -132,8 +134,6 @@ class _Walk:
         if name == "table_function":
             self._table_function(node, scope)
             return
-        if name == "statement" and isinstance(node, dict) and node.get("named_param_map"):
-            raise refusals.parameters_unsupported()
         if not isinstance(node, dict):
             raise refusals.syntax_not_allowed(name)
         self._fields(node, OBJECTS[name], scope)

@@ -13,6 +13,7 @@ from campus.wire import Gateway
 
 from catalog.gateway.guard import QueryEventKind
 from catalog.warehouse import Publication, Warehouse
+from tests.catalog.client.test_parallel import in_session
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS, made_up
 from tests.catalog.gateway.simulator import Installation, installation, utc_now
 
@@ -127,3 +128,20 @@ def test_a_version_goes_when_the_grant_does(
     time.sleep(0.3)
     with pytest.raises(campus.QueryRefused):
         campus.table("dong_codes", version=history[1][0])
+
+
+def test_an_earlier_version_in_parts(
+    session: Installation, history: tuple[Warehouse, list[int]], tmp_path: Path
+) -> None:
+    oldest = history[1][0]
+    said = in_session(
+        tmp_path,
+        f"""
+old = campus.dask("dong_codes", columns=["dong_code"], version={oldest})
+some = campus.dask("dong_codes", version={oldest}, where="dong_code < 'dong_code-05'")
+show(old=len(old), some=len(some), new=len(campus.dask("dong_codes")))
+""",
+    )
+    assert said == {"old": 10, "some": 5, "new": 30}
+    read = [t.snapshot_id for e in session.guard.events for t in e.tables if e.kind == "admitted"]
+    assert read == [oldest, oldest, history[1][-1]]

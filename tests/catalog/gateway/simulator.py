@@ -30,6 +30,7 @@ from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
     RecordFailed,
+    ScannedTable,
     SessionId,
     SessionIdentity,
 )
@@ -48,15 +49,22 @@ class GuardSimulator:
     sessions: list[SessionIdentity] = field(default_factory=list)
     events: list[QueryEvent] = field(default_factory=list)
     exports: list[tuple[str, ...]] = field(default_factory=list)
+    mounted: list[tuple[str, tuple[ScannedTable, ...]]] = field(default_factory=list)
     outbox_files: tuple[OutboxFile, ...] = ()
     recording: bool = True
     failing: frozenset[QueryEventKind] = frozenset()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def grant(self, dataset: str, expires: datetime | None = None, variant: str = "main") -> None:
+    def grant(
+        self,
+        dataset: str,
+        expires: datetime | None = None,
+        variant: str = "main",
+        purpose: str = "study",
+    ) -> None:
         self.grants.append(
             GrantedTable(
-                dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose="study",
+                dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose=purpose,
                 expires=expires,
             )
         )  # fmt: skip
@@ -66,6 +74,17 @@ class GuardSimulator:
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         return tuple(self.grants)
+
+    def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
+        return tuple(g for g in self.grants if g.purpose == "standing")
+
+    def record_mounts(
+        self, identity: SessionIdentity, mounts: tuple[ScannedTable, ...], now: datetime
+    ) -> int:
+        if not self.recording:
+            raise RecordFailed("record-failed", ko="기록 불가", en="cannot record")
+        self.mounted.append((identity.session_id, mounts))
+        return len(self.mounted)
 
     def record(self, event: QueryEvent) -> int:
         with self.lock:

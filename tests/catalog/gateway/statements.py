@@ -334,7 +334,7 @@ SHOW VARIABLES
 PIVOT subway_ridership ON line USING sum(boardings)
 PIVOT living_population ON hour USING sum(total)
 """,
-    "parameters-unsupported": """
+    "parameters-mismatch": """
 SELECT ?
 SELECT $1
 SELECT * FROM dong_codes WHERE gu_name = $name

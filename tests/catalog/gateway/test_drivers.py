@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
 import pyarrow as pa
+import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.listings import arrow_schema
+from catalog.gateway.messages import encode
 from catalog.gateway.workspace import Versions, resolve
 from tests.catalog.gateway.conftest import ROWS
-from tests.catalog.gateway.simulator import Installation, utc_now
+from tests.catalog.gateway.simulator import Installation, run, until, utc_now
 
 
 def test_adbc_statements_and_metadata(gateway: Installation) -> None:
@@ -42,6 +46,78 @@ def test_adbc_statements_and_metadata(gateway: Installation) -> None:
         assert [t["table_name"] for t in only[0]["catalog_db_schemas"][0]["db_schema_tables"]] == [
             "dong_codes"
         ]
+
+
+def test_adbc_binds_values_of_prepared_statements(gateway: Installation) -> None:
+    with adbc.connect(gateway.open(), autocommit=True) as connection, connection.cursor() as cursor:
+        day = date(2026, 1, 2)
+        cursor.execute(
+            "SELECT count(*) AS n, ? AS day, ? AS text FROM subway_ridership WHERE boardings > ?",
+            (day, "it's; --", 5000),
+        )
+        ((n, *rest),) = cursor.fetchall()
+        assert 0 < n < ROWS and rest == [day, "it's; --"]
+        until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
+        event = gateway.guard.events[0]
+        assert event.parameters == (("1", "DATE '2026-01-02'"), ("2", "'it''s; --'"), ("3", "5000"))
+        assert "boardings > $3" in event.statement
+        cursor.execute("SELECT $least AS least", pa.table({"least": [7]}))
+        assert cursor.fetchone() == (7,)
+        cursor.execute("SELECT ? AS a", (8,))
+        assert cursor.fetchone() == (8,), "again, with other values"
+        for query, values, why in (
+            ("SELECT * FROM living_population WHERE hour = ?", (1,), "table-not-granted"),
+            ("SELECT ?, ?", (1,), "parameters-mismatch"),
+            ("SELECT * FROM read_csv(?)", ("/etc/passwd",), "table-function-not-allowed"),
+        ):
+            with pytest.raises(adbc.Error, match=why):
+                cursor.execute(query, values)
+        with pytest.raises(adbc.Error, match="malformed-request"):
+            cursor.executemany("SELECT ?", [(1,), (2,)])
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        b"", b"x", b"[]", b"{}", b"\xff", b'{"query": 1, "parameters": []}', b"[" * 100_000,
+        b'{"query": "SELECT ?", "parameters": [["shell", "rm"]]}',
+        b'{"query": "SELECT ?", "parameters": [["int", "1; DROP"]]}',
+        b'{"query": "SELECT 1; DROP TABLE x", "parameters": []}',
+        b'{"query": "SELECT * FROM living_population", "parameters": null}',
+    ],
+)  # fmt: skip
+def test_a_forged_handle_is_worth_no_more_than_a_statement(gateway: Installation, handle: bytes) -> None:
+    client = flight.connect(gateway.open())
+    command = encode("CommandPreparedStatementQuery", prepared_statement_handle=handle)
+    with pytest.raises(flight.FlightUnauthorizedError):
+        client.get_flight_info(flight.FlightDescriptor.for_command(command))
+    with pytest.raises(flight.FlightUnauthorizedError):
+        client.do_get(flight.Ticket(command)).read_all()
+    assert "admitted" not in gateway.guard.kinds()
+
+
+def test_nothing_but_values_can_be_put(gateway: Installation) -> None:
+    handle = b'{"query": "SELECT ?", "parameters": []}'
+    good = encode("CommandPreparedStatementQuery", prepared_statement_handle=handle)
+    two_rows, odd = pa.table({"0": [1, 2]}), pa.table({"0": [b"x"]})
+    none = pa.table({"0": pa.array([], pa.int64())})
+    one = pa.table({"0": [1]})
+    client: Any = flight.connect(gateway.open())
+    for command, table in (
+        (good, two_rows),
+        (good, none),
+        (good, odd),
+        (encode("CommandStatementQuery", query="SELECT 1"), one),
+        (b"x", one),
+        (good.replace(b"SELECT", b"SEL\xffCT"), one),
+    ):
+        with pytest.raises((flight.FlightError, pa.ArrowException, StopIteration)):
+            writer, reader = client.do_put(flight.FlightDescriptor.for_command(command), table.schema)
+            with writer:
+                writer.write_table(table)
+                writer.done_writing()
+                assert reader.read() is None
+    assert run(client, "SELECT 1 AS a").num_rows == 1
 
 
 def test_listed_types_are_the_ones_that_stream(gateway: Installation) -> None:

@@ -40,7 +40,7 @@ def address(gateway: Installation) -> Path:
 
 @pytest.fixture
 def local(address: Path) -> Iterator[Local]:
-    made = Local(address)
+    made = near(address)
     yield made
     made.close()
 
@@ -54,16 +54,24 @@ def dialled(address: Path) -> Iterator[socket.socket]:
         yield made
 
 
+def near(address: Path) -> Local:
+    return Local(address, lambda query_id: {})
+
+
 def rows(stream: LocalStream) -> pa.Table:
     return pa.Table.from_batches(list(stream.batches()), stream.schema)
 
 
+def asking(text: str) -> dict[str, Any]:
+    return {"op": "query", "text": text, "parameters": None, "save_as": None}
+
+
 def query(local: Local, text: str) -> pa.Table:
-    return rows(local.ask(op="query", text=text))
+    return rows(local.ask(**asking(text)))
 
 
 def test_rows_come_and_both_ends_are_on_record(gateway: Installation, local: Local) -> None:
-    stream = local.ask(op="query", text="SELECT count(*) AS n FROM subway_ridership")
+    stream = local.ask(**asking("SELECT count(*) AS n FROM subway_ridership"))
     assert rows(stream).to_pylist() == [{"n": ROWS}]
     until(lambda: gateway.guard.kinds(stream.facts["query_id"]) == ["admitted", "finished"])
     finished = gateway.guard.events[-1]
@@ -118,7 +126,7 @@ def test_hanging_up_cancels(gateway: Installation, local: Local) -> None:
     for text in (SLOW, "SELECT a.* FROM subway_ridership a, dong_codes b"):
         gateway.guard.events.clear()
         with dialled(local._path) as connection:
-            send(connection, {"op": "query", "text": text})
+            send(connection, asking(text))
             _, fds, _, _ = socket.recv_fds(connection, 1 << 16, 1)
             until(lambda: gateway.guard.kinds() == ["admitted"])
             time.sleep(0.3)
@@ -131,7 +139,7 @@ def test_hanging_up_cancels(gateway: Installation, local: Local) -> None:
 
 def test_a_query_goes_on_when_only_its_request_hangs_up(gateway: Installation, local: Local) -> None:
     with dialled(local._path) as connection:
-        send(connection, {"op": "query", "text": "SELECT count(*) AS n FROM subway_ridership"})
+        send(connection, asking("SELECT count(*) AS n FROM subway_ridership"))
         head, fds, _, _ = socket.recv_fds(connection, 1 << 16, 1)
         assert head
     with socket.socket(fileno=fds[0]) as source:
@@ -141,7 +149,7 @@ def test_a_query_goes_on_when_only_its_request_hangs_up(gateway: Installation, l
 
 
 def test_a_worker_that_dies_is_said_and_on_record(gateway: Installation, local: Local) -> None:
-    stream = local.ask(op="query", text="SELECT a.* FROM subway_ridership a, dong_codes b")
+    stream = local.ask(**asking("SELECT a.* FROM subway_ridership a, dong_codes b"))
     gateway.starter.kill("query_worker")
     with pytest.raises(QueryFailed) as failed:
         rows(stream)
@@ -156,8 +164,8 @@ def test_a_reader_that_does_not_read_keeps_no_query(
     limits = QueryLimits(memory=1 << 30, seconds=1.0, threads=2)
     with installation(warehouse, DESCRIPTIONS, run_folder, limits) as made:
         made.guard.grant("subway_ridership")
-        local = Local(nearby(made))
-        stream = local.ask(op="query", text="SELECT * FROM subway_ridership")
+        local = near(nearby(made))
+        stream = local.ask(**asking("SELECT * FROM subway_ridership"))
         until(lambda: made.guard.kinds() == ["admitted", "failed"], 20)
         assert made.guard.events[-1].reason == "time-limit"
         with pytest.raises(QueryFailed):
@@ -166,11 +174,11 @@ def test_a_reader_that_does_not_read_keeps_no_query(
 
 
 def test_what_is_no_request_is_refused_and_hurts_nobody(address: Path, local: Local) -> None:
+    part = {"op": "partition", "name": "d", "snapshot": "1", "index": 0, "columns": [], "where": ""}
     odd: tuple[Any, ...] = (
-        {}, {"op": "drop"}, {"op": "query"}, {"op": "query", "text": 1}, {"op": "partition", "name": "d"},
-        {"op": "partition", "name": "dong_codes", "snapshot": "1; DROP", "index": 0, "columns": []},
-        {"op": "partition", "name": "dong_codes", "snapshot": "1", "index": 0, "columns": [1]},
-    )  # fmt: skip
+        *({}, {"op": "drop"}, {"op": "query"}, {**asking(""), "text": 1}, {**asking(""), "save_as": 1}),
+        *({"op": "partition", "name": "d"}, {**part, "snapshot": "1; DROP"}, {**part, "columns": [1]}),
+    )
     with dialled(address) as connection:
         for request in odd:
             send(connection, request)
@@ -188,7 +196,7 @@ def test_what_is_no_request_is_refused_and_hurts_nobody(address: Path, local: Lo
 def test_what_is_written_into_a_result_changes_nothing(local: Local) -> None:
     """The descriptor is a socket, so its reader could write; the worker never reads it."""
     with dialled(local._path) as connection:
-        send(connection, {"op": "query", "text": "SELECT count(*) AS n FROM subway_ridership"})
+        send(connection, asking("SELECT count(*) AS n FROM subway_ridership"))
         _, fds, _, _ = socket.recv_fds(connection, 1 << 16, 1)
         with socket.socket(fileno=fds[0]) as source:
             source.settimeout(20)
@@ -204,12 +212,12 @@ def test_connections_of_a_session_are_bounded(address: Path) -> None:
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(dialled(address)) for _ in range(MOST_CLIENTS)]
         for connection in held:
-            send(connection, {"op": "query", "text": "SELECT 1"})
+            send(connection, asking("SELECT 1"))
             assert "facts" in receive(connection)
         with dialled(address) as more, pytest.raises((ControlClosed, OSError)):
-            send(more, {"op": "query", "text": "SELECT 1"})
+            send(more, asking("SELECT 1"))
             receive(more)
-    made = Local(address)
+    made = near(address)
     until(lambda: _answers(made))
     made.close()
 
@@ -252,13 +260,13 @@ def test_a_forked_process_does_not_share_the_connection(local: Local) -> None:
 @pytest.mark.parametrize("rounds", [12, pytest.param(1000, marks=pytest.mark.long)])
 def test_killed_at_random_every_admission_has_one_end(gateway: Installation, rounds: int) -> None:
     """The worker, or its reader, at random points: no row without a record, no record without an end."""
-    local = Local(nearby(gateway))
+    local = near(nearby(gateway))
     text = "SELECT a.date, a.boardings FROM subway_ridership a"
     seen: set[str] = set()
     for number in range(rounds):
         stream = None
         try:
-            stream = local.ask(op="query", text=text)
+            stream = local.ask(**asking(text))
             seen.add(str(stream.facts["query_id"]))
             assert gateway.guard.kinds(stream.facts["query_id"])[0] == "admitted"
             if number % 3 == 0:

@@ -20,6 +20,7 @@ from catalog.workers import query_worker
 from tests.catalog.gateway.simulator import REPO, PlainStarter
 
 PROGRAMS = REPO / "catalog" / "workers"
+ORDER = {"sql": "SELECT 1", "parameters": [], "save_as": ""}
 
 
 @pytest.mark.parametrize("file", sorted(PROGRAMS.glob("*.py")), ids=lambda f: f.name)
@@ -55,7 +56,8 @@ def test_a_parser_answers_in_order_and_leaves_with_its_broker() -> None:
 def configuration(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "op": "configure", "listen": str(folder / "w.sock"), "views": [], "files": [], "threads": 1,
-        "memory": 256 << 20, "spill": "", "spill_size": 0, "batch_rows": 1000, **more,
+        "memory": 256 << 20, "spill": "", "spill_size": 0, "batch_rows": 1000, "saved_rows": 10,
+        "saved_bytes": 1 << 20, **more,
     }  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def test_an_expired_ticket_is_reported(run_folder: Path) -> None:
     _, control = starter.start_worker("x", 1, [], 1)
     send(control, configuration(run_folder))
     assert receive(control)["op"] == "ready"
-    send(control, {"op": "admit", "handle": "ab" * 24, "sql": "SELECT 1", "seconds": 5, "ttl": 0.1})
+    send(control, {**ORDER, "op": "admit", "handle": "ab" * 24, "seconds": 5, "ttl": 0.1})
     assert receive(control) == {"op": "admitted", "handle": "ab" * 24}
     ended = receive(control)
     assert (ended["op"], ended["status"], ended["reason"]) == ("finished", "failed", "ticket-expired")

@@ -43,6 +43,7 @@ class SmallBroker:
 
     open: dict[str, tuple[str, str]] = field(default_factory=dict)
     refuses: bool = False
+    mounts: list[list[str]] = field(default_factory=list)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -52,7 +53,7 @@ class SmallBroker:
                     self.open[said["session_id"]] = (said["person"], said["project"])
                 elif said["op"] == "close":
                     self.open.pop(said["session_id"], None)
-                answer = {"error": "refused"} if self.refuses else {"ok": True}
+                answer = {"error": "refused"} if self.refuses else {"ok": True, "open": self.mounts}
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         writer.close()

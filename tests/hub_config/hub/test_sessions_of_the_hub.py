@@ -9,6 +9,7 @@ import pytest
 
 from access_control.portal.hub_client import HubRefused, HubUnavailable
 from access_control.sessions.model import SessionStatus
+from hub_config.launcher import places
 from tests.hub_config.gate.conftest import PREFIX
 from tests.hub_config.gate.test_sessions_through_the_gate import a_kernel, execute
 from tests.hub_config.hub.conftest import House
@@ -35,6 +36,31 @@ async def test_a_session_starts_is_used_and_stops(house: House) -> None:
         async with browser.get(house.campus.origin + "/", headers={"Accept": "text/html"}) as answer:
             assert answer.status == 503 and "실행 중이 아닙니다" in await answer.text()
     assert (found := house.sessions.get(session)) and found.reason == "stopped"
+
+
+async def test_a_session_has_the_open_data_the_broker_named(house: House) -> None:
+    folder = house.settings.warehouse / places.OPEN_TREE / "bus_stops" / "main" / "7"
+    folder.mkdir(parents=True)
+    (folder / "part-00000.parquet").write_text("rows")
+    house.broker.mounts = [["bus_stops", "main", "7", "bus_stops"]]
+    try:
+        await house.open_session()
+        async with house.campus.browser() as browser:
+            await house.campus.sign_on(browser)
+            kernel = await a_kernel(house.campus, browser)
+            url = f"{house.campus.origin}{PREFIX}api/kernels/{kernel}/channels"
+            async with browser.ws_connect(url, origin=house.campus.origin) as socket:
+                said = await execute(socket, "import campus; print(campus.path('bus_stops'))")
+            printed = "".join(m["content"]["text"] for m in said if m["msg_type"] == "stream")
+            assert printed == "['/campus/open/bus_stops/part-00000.parquet']\n"
+        await house.client.stop("minji", "open-data")
+        await house.until(lambda: not house.sessions.live())
+        house.broker.mounts = [["../secrets", "main", "7", "bus_stops"]]
+        with pytest.raises((HubRefused, HubUnavailable, TimeoutError)):
+            await house.open_session()
+        assert not house.sessions.live(), "a name out of form starts nothing"
+    finally:
+        house.broker.mounts = []
 
 
 async def test_a_session_and_its_open_kernel_survive_a_hub_restart(house: House) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from catalog.sandbox.errors import SandboxError
 from catalog.sandbox.isolation import Isolation, Mode
+from hub_config.launcher import places
 from hub_config.launcher.calls import Calls
 from hub_config.launcher.sandboxes import Sandboxes
 from hub_config.settings import Settings
@@ -33,6 +34,25 @@ WORKER_CALL = {
 DASHBOARD_CALL = {"call": "start_dashboard", "session_id": SESSION, "name": "living", "prefix": "/"}
 INGEST_CALL = {"call": "start_ingest", "run_id": SESSION}
 OUTBOX_CALL = {"call": "open_outbox", "person": "minji", "project": "open-data", "names": ["a"]}
+OPEN_VERSION = ["bus_stops", "main", "123", "bus_stops"]
+MALFORMED_OPEN: tuple[Any, ...] = (
+    "bus_stops",
+    ["bus_stops"],
+    [OPEN_VERSION, OPEN_VERSION],
+    [["..", "main", "123", "bus_stops"]],
+    [["bus_stops", "..", "123", "bus_stops"]],
+    [["bus_stops", "main", "..", "bus_stops"]],
+    [["bus_stops", "main", "123", ".."]],
+    [["bus_stops", "main", "123", "../../home/minji"]],
+    [["bus_stops", "main", "123", "a=b:c"]],
+    [["bus_stops/main", "main", "123", "x"]],
+    [["bus_stops", "main", "123\n", "x"]],
+    [["bus_stops", "main", 123, "x"]],
+    [["bus_stops", "main", "123"]],
+    [["bus_stops", "main", "123", "x", "rw"]],
+    [["Bus", "main", "123", "x"]],
+    [["bus_stops", "main", "123", f"x{n}"] for n in range(501)],
+)
 
 
 @pytest.fixture
@@ -111,6 +131,8 @@ def test_only_named_profiles(calls: Calls, call: str) -> None:
         (WORKER_CALL, {"files": [["a", "/data/"]]}),
         (WORKER_CALL, {"files": [["a\0b", "/data/a"]]}),
         (WORKER_CALL, {"files": [["a", "/data/a"]] * 10_001}),
+        *((SESSION_CALL, {"open": value}) for value in MALFORMED_OPEN),
+        *((DASHBOARD_CALL, {"open": value}) for value in MALFORMED_OPEN[:3]),
         (DASHBOARD_CALL, {"name": "../lessons"}),
         (DASHBOARD_CALL, {"prefix": "x"}),
         (DASHBOARD_CALL, {"folder": "/etc"}),
@@ -144,6 +166,41 @@ def test_refuses_files_that_are_not_published(calls: Calls, settings: Settings) 
     (settings.warehouse / "out").symlink_to("..")
     for source in ("card/missing.parquet", "card/link.parquet", "card/pipe.parquet", "out/secret", "card"):
         assert refused(calls, WORKER_CALL | {"files": [[source, "/data/x"]]}) == "file-missing"
+
+
+def test_a_files_second_name_below_open_is_no_hindrance_but_its_owner_is(
+    calls: Calls, settings: Settings
+) -> None:
+    """Open versions have two names; a link to a file of somebody else would give it away."""
+    file = settings.warehouse / "a.parquet"
+    file.write_text("x")
+    os.link(file, settings.warehouse / "b.parquet")
+    assert calls._granted("a.parquet") == file
+    if os.getuid() != 0:
+        pytest.skip("only root may give a file away")
+    os.chown(file, 201_007, 201_007)
+    assert refused(calls, WORKER_CALL | {"files": [["a.parquet", "/data/a"]]}) == "file-missing"
+
+
+def test_refuses_versions_that_are_not_laid_open(calls: Calls, settings: Settings) -> None:
+    home = settings.state / "homes" / "minji" / "open-data"
+    home.mkdir(parents=True)
+    os.chown(home, 201_000, 201_000) if os.getuid() == 0 else pytest.skip("homes are made by root")
+    asked = SESSION_CALL | {"open": [OPEN_VERSION]}
+    assert refused(calls, asked) == "version-missing", "there is no tree at all"
+    variant = settings.warehouse / places.OPEN_TREE / "bus_stops" / "main"
+    variant.mkdir(parents=True)
+    assert refused(calls, asked) == "version-missing"
+    (variant / "123").symlink_to(settings.state)
+    assert refused(calls, asked) == "version-missing", "a link leads elsewhere"
+    (variant / "123").unlink()
+    (variant / "123").write_text("no folder")
+    assert refused(calls, asked) == "version-missing"
+    (variant / "123").unlink()
+    variant.rename(variant.with_name("elsewhere"))
+    variant.symlink_to("elsewhere")
+    (variant / "123").mkdir()
+    assert refused(calls, asked) == "version-missing", "nor on the way"
 
 
 def test_refuses_a_home_that_is_missing_or_somebody_elses(calls: Calls, settings: Settings) -> None:

@@ -133,6 +133,7 @@ def test_a_sessions_environment_is_clean_and_complete(
         "CAMPUS_OUTBOX": "/home/minji/outbox",
         "CAMPUS_URL": "http://localhost:8000",
         "CAMPUS_LANG": "ko",
+        "CAMPUS_OPEN": "",
     }
     assert (seen["LANG"], seen["TZ"], seen["HOME"]) == ("C.UTF-8", "Asia/Seoul", "/home/minji")
 
@@ -168,6 +169,41 @@ if __name__ == '__main__':
     argv = (places.python(settings.session_env), "/home/minji/task.py")
     ran = finish(dataclasses.replace(sandbox, argv=argv), walls, 180)
     assert "answer 42" in ran.text, ran.text
+
+
+def laid_open(settings: Settings) -> list[tuple[Path, str]]:
+    """Two versions of one dataset, and another dataset; of the first the newer is mounted."""
+    for path in ("bus/main/1", "bus/main/2", "card/main/1"):
+        folder = settings.warehouse / places.OPEN_TREE / path
+        folder.mkdir(parents=True)
+        (folder / "part-00000.parquet").write_text(path)
+        (folder / "part-00000.parquet").chmod(0o644)
+        (folder / "out").symlink_to(settings.warehouse / places.OPEN_TREE / "card" / "main" / "1")
+    return [(settings.warehouse / places.OPEN_TREE / "bus/main/2", "bus")]
+
+
+def test_open_data_is_mounted_read_only_and_nothing_beside_it(settings: Settings, walls: Isolation) -> None:
+    opened = laid_open(settings)
+    sandbox = session(settings, walls)
+    sandbox = profiles.session(
+        settings,
+        walls,
+        session_id=SESSION,
+        person="minji",
+        project="open-data",
+        uid=PERSON_UID,
+        opened=opened,
+    )
+    expression = """[sorted(walk('/campus')), open('/campus/open/bus/part-00000.parquet').read(),
+        may_write('/campus/open/bus/part-00000.parquet'), may_add('/campus/open/bus'),
+        may_add('/campus/open'), os.path.exists('/campus/open/bus/out'), os.environ['CAMPUS_OPEN']]"""
+    seen = look(sandbox, walls, expression.replace("\n", " "))
+    assert seen == [
+        ["/campus/open/bus/out", "/campus/open/bus/part-00000.parquet"],
+        "bus/main/2",
+        *(False, False, False, False),
+        "bus=/campus/open/bus",
+    ]
 
 
 def worker(settings: Settings, walls: Isolation) -> Sandbox:

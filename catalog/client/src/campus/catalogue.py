@@ -63,6 +63,7 @@ class Description:
         self.rows: int = entry["rows"]
         geometry = entry.get("geometry")
         self.crs: str | None = geometry["crs"] if geometry else None
+        self.geometry: str | None = geometry["column"] if geometry else None
         self.columns: dict[str, Mapping[str, Any]] = {c["name"]: c for c in entry["columns"]}
 
     def __repr__(self) -> str:

@@ -10,6 +10,8 @@ CampusError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class CampusError(Exception):
     """Something a person can act on.
@@ -81,6 +83,18 @@ def no_gateway() -> GatewayUnavailable:
 def cancelled() -> QueryFailed:
     """By this side."""
     return QueryFailed("cancelled", ko="질의가 취소되었습니다.", en="The query was cancelled.")
+
+
+def no_geometry(columns: Iterable[str]) -> UsageError:
+    """No column of shapes among these."""
+    names = ", ".join(columns)
+    return UsageError(
+        "no-geometry",
+        ko=f"공간 정보 열이 없습니다. 있는 열: {names}. "
+        "경계 데이터셋의 geometry 열을 함께 고르거나 geo(column=…, crs=…) 로 지정하세요.",
+        en=f"There is no geometry column among {names}. "
+        "Select a boundary dataset's geometry, or name it: geo(column=…, crs=…).",
+    )
 
 
 def worker_died() -> QueryFailed:

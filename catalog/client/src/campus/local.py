@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from campus.errors import CampusError, QueryFailed, QueryRefused, cancelled, worker_died
+from campus.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +31,16 @@ class Away(Exception):
 
 
 class Local:
-    """This process's connections to one address; safe to use from several threads, and after a fork."""
+    """This process's connections to one address; safe to use from several threads, and after a fork.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Parameters
+    ----------
+    far
+        Says of a query's id how far it is: rows and percent.
+    """
+
+    def __init__(self, path: Path, far: Callable[[str], Mapping[str, Any]]) -> None:
+        self._path, self._far = path, far
         self._idle: list[socket.socket] = []
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -59,7 +67,7 @@ class Local:
         self._give(connection)
         if fd is None:
             raise _error(answer["error"])
-        return LocalStream(socket.socket(fileno=fd), answer["facts"])
+        return LocalStream(socket.socket(fileno=fd), answer["facts"], self._far)
 
     def close(self) -> None:
         """Hang up; the next question dials anew."""
@@ -95,14 +103,21 @@ class Local:
 class LocalStream:
     """Batches of one query, straight from its worker."""
 
-    def __init__(self, source: socket.socket, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, source: socket.socket, facts: Mapping[str, Any], far: Callable[[str], Mapping[str, Any]]
+    ) -> None:
         import pyarrow as pa
 
         self.facts = facts
         self._source = source
         self._over = False  # it ended, well or not
         self._stopped = False  # by this side
+        self._received = 0
+        self._progress = Progress(lambda: far(str(facts.get("query_id", ""))))
+        self._readable = select.poll()
+        self._readable.register(source, select.POLLIN | select.POLLHUP)
         with _closing_on_error(self):
+            self._wait()
             first, _ = _receive(source)
             if "error" in first:
                 self._over = True
@@ -115,15 +130,18 @@ class LocalStream:
         """The batches, once."""
         with _closing_on_error(self):
             while not self._over:
+                self._wait()
                 try:
                     batch = self._reader.read_next_batch()
                 except StopIteration:
                     break
+                self._received += batch.num_rows
                 yield batch
             if self._stopped:
                 raise cancelled()
             last, _ = _receive(self._source)
             self._over = True
+            self.settle()
             self._source.close()
             if "error" in last:
                 raise _error({"kind": "failed", **last["error"]})
@@ -132,7 +150,21 @@ class LocalStream:
         """Stop the query; what has not been read is gone."""
         self._stopped = self._stopped or not self._over
         self._over = True
+        self.settle()
         self._source.close()
+
+    def settle(self) -> None:
+        """Take the progress away: enough is read for now."""
+        self._progress.close()
+
+    def _wait(self) -> None:
+        """Until something can be read; while it takes long, what is known of the query is shown."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        while (patience := self._progress.patience) is not None:
+            if self._readable.poll(patience * 1000):
+                return
+            self._progress.look(self._received)
 
     abandon = cancel  # where nobody will read it
     __del__ = cancel

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
     from campus.wire import Gateway
 
 
-def read_part(index: int, *, name: str, snapshot: str, columns: list[str]) -> pandas.DataFrame:
+def read_part(index: int, *, name: str, snapshot: str, columns: list[str], where: str) -> pandas.DataFrame:
     """One part as a frame; runs in a Dask worker, on that process's own connection."""
     from campus import _gateway
     from campus.result import Result
 
-    return Result(_gateway.partition(name, snapshot, index, columns)).df()
+    stream = _gateway.partition(index, name=name, snapshot=snapshot, columns=columns, where=where)
+    return Result(stream).df()
 
 
-def dask_frame(gateway: Gateway, name: str, columns: Sequence[str] | None) -> dask.dataframe.DataFrame:
-    """See `campus.dask`."""
+def dask_frame(
+    gateway: Gateway, name: str, columns: Sequence[str] | None, where: str
+) -> dask.dataframe.DataFrame:
+    """See `campus.dask`; `name` may be `table@version`."""
     import dask.dataframe as dd
     import pyarrow as pa
 
-    plan = gateway.action("campus.partitions", name=name)
+    plan = gateway.action("campus.partitions", name=name, where=where)
     types = {c["name"]: c["type"] for c in plan["columns"]}
     wanted = list(types) if columns is None else list(columns)
     unknown = [c for c in wanted if c not in types]
@@ -39,14 +42,15 @@ def dask_frame(gateway: Gateway, name: str, columns: Sequence[str] | None) -> da
         )
     schema = pa.schema([pa.field(c, _arrow(types[c])) for c in wanted])
     meta = schema.empty_table().to_pandas(date_as_object=False)
-    if not plan["rows"]:
+    if not plan["parts"]:
         return dd.from_pandas(meta, npartitions=1)
     return dd.from_map(
         read_part,
-        range(len(plan["rows"])),
+        [part["index"] for part in plan["parts"]],
         name=plan["name"],
         snapshot=plan["snapshot"],
         columns=wanted,
+        where=where,
         meta=meta,
         label=f"campus-{plan['name']}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from campus.errors import UsageError
+from campus.errors import UsageError, no_geometry
 from campus.html import note, table
 
 if TYPE_CHECKING:
@@ -95,13 +95,7 @@ class Result:
         known: Mapping[str, str] = self._stream.facts.get("geometry", {})
         name = column or next((c for c in known if c in self.columns), None)
         if name is None or name not in self.columns:
-            raise UsageError(
-                "no-geometry",
-                ko=f"공간 정보 열이 없습니다. 결과의 열: {', '.join(self.columns)}. "
-                "경계 데이터셋의 geometry 열을 함께 고르거나 geo(column=…, crs=…) 로 지정하세요.",
-                en=f"There is no geometry column among {', '.join(self.columns)}. "
-                "Select a boundary dataset's geometry, or name it: geo(column=…, crs=…).",
-            )
+            raise no_geometry(self.columns)
         frame = self.df()
         shapes = geopandas.GeoSeries.from_wkb(frame[name], crs=crs or known.get(name))
         return geopandas.GeoDataFrame(frame.drop(columns=name), geometry=shapes.rename(name))
@@ -158,6 +152,7 @@ class Result:
             else:
                 self._read.append(batch)
                 count += batch.num_rows
+        self._stream.settle()
 
     def _rest(self, already: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from already
@@ -175,6 +170,36 @@ class Result:
         stream = getattr(self, "_stream", None)
         if stream is not None and not self._ended and not self._given_away:
             stream.abandon()
+
+
+class Kept:
+    """A table of this session; shows what it holds.
+
+    Attributes
+    ----------
+    rows
+        Rows of the table.
+    bytes
+        Size of all saved tables of this session together [bytes].
+    """
+
+    def __init__(self, name: str, result: Result) -> None:
+        self.name = name
+        self.query_id = result.query_id
+        self.snapshots = result.snapshots
+        self.synthetic = result.synthetic
+        said = result.arrow().to_pylist()[0]
+        self.rows, self.bytes = int(said["rows"]), int(said["bytes"])
+
+    def __repr__(self) -> str:
+        made_up = " [합성 데이터]" if self.synthetic else ""
+        return f"{self.name}: {self.rows:,}행 저장됨 · {self.rows:,} rows saved{made_up}"
+
+    def _repr_html_(self) -> str:
+        label = "합성 데이터 · synthetic data" if self.synthetic else ""
+        sources = ", ".join(self.snapshots) or "-"
+        words = f"{self.name}: {self.rows:,}행 저장됨 · {self.rows:,} rows saved ({sources})"
+        return note(words, label)
 
 
 def _count(count: int, ended: bool) -> str:

@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,6 +27,7 @@ from campus.errors import (
     worker_died,
 )
 from campus.local import SOCKET, Away, Local, LocalStream
+from campus.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STATEMENT: Final = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery"
 PARTITION: Final = b"campus.partition:"
+WITH_VALUES: Final = b"campus.statement:"
 UNIX: Final = "grpc+unix://"
 RECONNECT_SECONDS: Final = 10.0
 AHEAD: Final = 4  # batches read ahead of their user
@@ -93,14 +95,29 @@ class Gateway:
         results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))), once=once)
         return json.loads(results[0].body.to_pybytes())
 
-    def query(self, text: str) -> Stream | LocalStream:
-        """Ask for a statement and begin to read it."""
-        return self._begin({"op": "query", "text": text}, statement_command(text))
+    def query(self, text: str, parameters: Any = None, save_as: str | None = None) -> Stream | LocalStream:
+        """Ask for a statement and begin to read it.
 
-    def partition(self, name: str, snapshot: str, index: int, columns: Sequence[str]) -> Stream | LocalStream:
-        """Ask for one part of a version and begin to read it."""
-        request = {"name": name, "snapshot": snapshot, "index": index, "columns": list(columns)}
-        return self._begin({"op": "partition", **request}, PARTITION + json.dumps(request).encode())
+        Parameters
+        ----------
+        parameters
+            As `values.wire` makes them.
+        save_as
+            Keep the rows at the gateway under this name; the stream then gives one row about them.
+        """
+        if (local := self.local()) is not None:
+            return self._near(local, op="query", text=text, parameters=parameters, save_as=save_as)
+        if parameters is None and save_as is None:
+            return self._begin(statement_command(text))
+        request = {"query": text, "parameters": parameters, "save_as": save_as}
+        return self._begin(WITH_VALUES + json.dumps(request).encode())
+
+    def partition(self, index: int, **part: Any) -> Stream | LocalStream:
+        """Ask for one part of a version (`name`, `snapshot`, `columns`, `where`) and begin to read it."""
+        request = {"index": index, **part}
+        if (local := self.local()) is not None:
+            return self._near(local, op="partition", **request)
+        return self._begin(PARTITION + json.dumps(request).encode())
 
     def local(self) -> Local | None:
         """The gateway's socket for this machine, where there is one."""
@@ -111,13 +128,17 @@ class Gateway:
         with self._lock:
             known = self._locals.get(address)
             if known is None and path.exists():
-                known = self._locals[address] = Local(path)
+                known = self._locals[address] = Local(path, self.far)
         return known
 
-    def _begin(self, request: Mapping[str, Any], command: bytes) -> Stream | LocalStream:
-        local = self.local()
-        if local is None:
-            return self._begin_flight(command)
+    def far(self, query_id: str) -> Mapping[str, Any]:
+        """How far a query is, as its worker last said."""
+        try:
+            return dict(self.action("campus.progress", query_id=query_id))
+        except CampusError:  # the stream itself says what is wrong
+            return {}
+
+    def _near(self, local: Local, **request: Any) -> LocalStream:
         end = time.monotonic() + RECONNECT_SECONDS
         away = False
         while True:
@@ -133,7 +154,7 @@ class Gateway:
                     _say_reconnected()
                 return stream
 
-    def _begin_flight(self, command: bytes) -> Stream:
+    def _begin(self, command: bytes) -> Stream:
         import pyarrow.flight as flight
 
         descriptor = flight.FlightDescriptor.for_command(command)
@@ -204,6 +225,8 @@ class Stream:
         self._stopped = threading.Event()  # by this side
         self._over = threading.Event()  # by itself
         self._items: queue.Queue[Any] = queue.Queue(AHEAD)
+        self._received = 0
+        self._progress = Progress(lambda: gateway.far(str(facts.get("query_id", ""))))
         threading.Thread(target=self._pump, daemon=True).start()
         self.schema: pa.Schema = self._next()
 
@@ -223,6 +246,10 @@ class Stream:
         with contextlib.suppress(CampusError):
             self._gateway.action("campus.cancel", query_id=self.facts.get("query_id", ""))
 
+    def settle(self) -> None:
+        """Take the progress away: enough is read for now."""
+        self._progress.close()
+
     def abandon(self) -> None:
         """Stop the query without waiting; for a result nobody will read."""
         if not self._over.is_set():
@@ -230,15 +257,29 @@ class Stream:
 
     def _next(self) -> Any:
         try:
-            item = self._items.get()
+            item = self._wait()
         except KeyboardInterrupt:
+            self._progress.close()
             self.cancel()
             raise
+        if hasattr(item, "num_rows"):
+            self._received += item.num_rows
         if item is None or isinstance(item, BaseException):
+            self._progress.close()
             self._items.put(item)  # asked again, it says the same again
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def _wait(self) -> Any:
+        """The next item; while it takes long, what is known of the query is shown."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._items.get()
+        while True:
+            try:
+                return self._items.get(timeout=self._progress.patience)
+            except queue.Empty:
+                self._progress.look(self._received)
 
     def _pump(self) -> None:
         import pyarrow as pa

@@ -1,0 +1,78 @@
+"""What an admitted query is, to the worker and to its reader, and the limits it runs in. Values only."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.gateway.guard import QueryId
+from catalog.gateway.parameters import NONE, Parameters
+from catalog.gateway.sql.tree import CATALOG, SCHEMA
+from catalog.gateway.workspace import quoted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLimits:
+    """Limits of one session's worker: memory and spill [bytes], one query's time [s], engine threads.
+
+    Attributes
+    ----------
+    saved_rows, saved_bytes
+        Of one saved table [rows]; of all saved tables together [bytes].
+    """
+
+    memory: int = 1 << 30
+    spill: int = 2 << 30
+    seconds: float = 600.0
+    threads: int = 2
+    batch_rows: int = 122_880
+    saved_rows: int = 10_000_000
+    saved_bytes: int = 512 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A recorded query: the ticket that runs it once, where, and what its reader should know.
+
+    Where the reader gave a socket to write into, the query runs already and its ticket is good for nothing.
+    """
+
+    query_id: QueryId
+    ticket: bytes
+    location: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an admitted query does.
+
+    Attributes
+    ----------
+    runs, shown
+        The statement as it runs; and as it is recorded, where that is not the same.
+    save_as, saved
+        The name its result is kept under, if any; the saved tables it reads.
+    into
+        Where the worker writes the rows; without it they wait for a ticket.
+    """
+
+    runs: str
+    shown: str = ""
+    parameters: Parameters = NONE
+    save_as: str = ""
+    saved: frozenset[str] = frozenset()
+    into: socket.socket | None = None
+
+    @property
+    def recorded(self) -> str:
+        """The statement for the record."""
+        text = self.shown or self.runs
+        return f"CREATE TABLE {CATALOG}.{SCHEMA}.{quoted(self.save_as)} AS {text}" if self.save_as else text
+
+    @property
+    def order(self) -> Mapping[str, Any]:
+        """The same for the worker."""
+        return {"sql": self.runs, "parameters": self.parameters.wire, "save_as": self.save_as}
