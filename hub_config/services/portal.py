@@ -64,7 +64,7 @@ def services_of(settings: Settings) -> Services:
         ),
         people=PeopleDesk(db),
         projects=ProjectsDesk(db),
-        grants=GrantsDesk(db),
+        grants=GrantsDesk(db, datasets),
         sessions=SessionsDesk(db),
         exports=ExportsDesk(db, state / "exports" / "blobs"),
         ingests=IngestsDesk(db, state / "uploads", launcher, warehouse),
