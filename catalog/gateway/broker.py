@@ -19,6 +19,7 @@ from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
+from catalog.gateway.watch import Watch
 from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
 
@@ -72,6 +73,7 @@ class Broker:
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
         self._admin_path = admin
         self._admin: AdminSocket | None = None
+        self._watch: Watch | None = None
 
     def start(self) -> None:
         """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""
@@ -80,6 +82,7 @@ class Broker:
         self._sweep({identity.session_id for identity in live})
         for identity in live:
             self.open(identity)
+        self._watch = Watch(self._guard, self._ledger, self._sessions)
         self._admin = AdminSocket(self._admin_path, self._administer)
 
     def open(self, identity: SessionIdentity) -> None:
@@ -125,6 +128,8 @@ class Broker:
         """Close every session's worker and socket; folders stay for the next start."""
         if self._admin is not None:
             self._admin.close()
+        if self._watch is not None:
+            self._watch.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for session, server in found:
@@ -137,6 +142,10 @@ class Broker:
         queries, owed = self._ledger.counts
         with self._lock:
             return {"sessions": len(self._open), "queries": queries, "unrecorded_ends": owed}
+
+    def _sessions(self) -> tuple[SessionGateway, ...]:
+        with self._lock:
+            return tuple(session for session, _ in self._open.values())
 
     def _administer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         match request.get("op"):

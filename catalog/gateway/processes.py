@@ -146,7 +146,9 @@ class WorkerProcess:
         configuration: dict[str, Any],
         on_ended: Callable[[Ended], None],
         on_death: Callable[[WorkerProcess], None],
+        generation: int = 0,
     ) -> None:
+        self.generation = generation
         self.listen = str(configuration["listen"])
         self.alive = True
         self._starter, self._started, self._control = starter, started, control
@@ -186,9 +188,9 @@ class WorkerProcess:
         finally:
             self._admitted.pop(handle, None)
 
-    def cancel(self, query_id: str) -> None:
-        """Ask it to stop one query; its end is reported as usual."""
-        self._send_quietly(op="cancel", query_id=query_id)
+    def cancel(self, query_id: str, *, reason: str = "cancelled", ko: str = "", en: str = "") -> None:
+        """Ask it to stop one query; its end is reported as usual, its reader is told the words."""
+        self._send_quietly(op="cancel", query_id=query_id, reason=reason, ko=ko, en=en)
 
     def drain(self) -> None:
         """Let running queries end, then leave."""

@@ -99,6 +99,7 @@ class SessionGateway:
         self._worker: WorkerProcess | None = None
         self._workers: list[WorkerProcess] = []  # the current one and those that drain
         self._key: object = None
+        self._files: frozenset[str] = frozenset()  # that the worker holds
         self._generation = 0
         self._closed = ""  # why, once it is
         self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
@@ -172,6 +173,30 @@ class SessionGateway:
         for worker in workers:
             worker.cancel(query_id)
         return True
+
+    # -- what the watch calls
+
+    def stop_query(self, query_id: str, reason: str, ko: str, en: str) -> None:
+        """Stop one query at its worker and say why to its reader."""
+        with self._lock:
+            workers = tuple(self._workers)
+        for worker in workers:
+            worker.cancel(query_id, reason=reason, ko=ko, en=en)
+
+    def kill_worker(self, generation: int) -> None:
+        """End a worker with everything that still runs in it; the next statement gets another."""
+        with self._lock:
+            found = [worker for worker in self._workers if worker.generation == generation]
+        for worker in found:
+            worker.stop()
+
+    def renew(self) -> None:
+        """Make the worker anew if it holds files that may no longer be read."""
+        workspace = self.workspace()
+        with self._lock:
+            alive = self._worker is not None and not self._closed
+            if alive and not self._files <= set(workspace.files):
+                self._ready(workspace)
 
     def workspace(self) -> Workspace:
         """What may be read now."""
@@ -248,8 +273,8 @@ class SessionGateway:
             identity=self.identity,
             time=datetime.now(UTC),
             statement=shown,
-            tables=tuple(t.scanned for t in tables),
-            purposes=tuple(sorted({t.grant.purpose for t in tables})),
+            tables=tuple(scanned for t in tables for scanned in t.scanned),
+            purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
         )
         self._ledger.admit(event, generation)
         try:
@@ -314,9 +339,10 @@ class SessionGateway:
             },
             on_ended=self._ended,
             on_death=lambda worker: self._died(worker, generation),
+            generation=generation,
         )
         self._workers.append(self._worker)
-        self._key = workspace.key
+        self._key, self._files = workspace.key, frozenset(files)
         return self._worker
 
     def _ended(self, ended: Ended) -> None:

@@ -1,7 +1,8 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Control messages are length-prefixed JSON on descriptor 3:
-in `configure`, `admit {handle, sql, seconds, ttl}`, `cancel {query_id}` (the handle's start), `drain`;
+in `configure`, `admit {handle, sql, seconds, ttl}`, `cancel {query_id, reason, ko, en}` (the handle's start;
+words for its reader), `drain`;
 out `ready`, `broken`, `admitted`, `finished {handle, status, rows, bytes, seconds, reason}`.
 A handle is good once, for `ttl` seconds.
 """
@@ -27,6 +28,7 @@ CONTROL_FD = 3
 TICK = 0.05  # how often cancellation and limits are looked at [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
+CANCELLED = {"cancelled", "grant-ended"}
 FAILURES = {  # reason: (Korean, English)
     "cancelled": ("질의가 취소되었습니다.", "The query was cancelled."),
     "time-limit": (
@@ -57,6 +59,7 @@ class Query:
         self.started = 0.0
         self.rows = self.bytes = 0
         self.reason = ""  # why it must stop; the first one counts
+        self.said = ("", "")  # Korean and English, where the broker words it
         self.lock = threading.Lock()
         self.context: Any = None  # valid only while the call runs: cleared under the lock
         self.cursor: duckdb.DuckDBPyConnection | None = None
@@ -196,8 +199,10 @@ class Worker(flight.FlightServerBase):
             known = self.running.pop(query.handle, None) or self.waiting.pop(query.handle, None)
         reason = "" if error is None else reason_of(query, error)
         words = {"seconds": f"{query.seconds:g}", "detail": one_line(error)}
-        ko, en = (text.format(**words) for text in FAILURES.get(reason, ("", "")))
-        status = "finished" if error is None else "cancelled" if reason == "cancelled" else "failed"
+        ko, en = (
+            query.said if query.said[0] else (text.format(**words) for text in FAILURES.get(reason, ("", "")))
+        )
+        status = "finished" if error is None else "cancelled" if reason in CANCELLED else "failed"
         if known is not None:
             seconds = time.monotonic() - query.admitted
             self.control.send(
@@ -236,20 +241,22 @@ class Worker(flight.FlightServerBase):
                         self.waiting[handle] = query
                     self.control.send(op="admitted", handle=handle)
                 case "cancel":
-                    self.cancel(str(message["query_id"]))
+                    said = str(message.get("ko", "")), str(message.get("en", ""))
+                    self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
                 case "drain":
                     self.draining = True
         os._exit(0)
 
-    def cancel(self, query_id: str) -> None:
+    def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""
         with self.lock:
             waiting = [q for q in self.waiting.values() if q.handle.startswith(query_id)]
             running = [q for q in self.running.values() if q.handle.startswith(query_id)]
         for query in running:
-            query.stop("cancelled")
+            query.said = said
+            query.stop(reason)
         for query in waiting:
-            query.reason = "cancelled"
+            query.said, query.reason = said, reason
             self.end(query, duckdb.InterruptException("cancelled"))
 
 
