@@ -107,7 +107,7 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. `unit` and `code_system` are empty where they do not apply."""
+    """One column. `unit` and `code_system` are empty where they do not apply, `was` if never renamed."""
 
     name: str
     type: ColumnType
@@ -116,6 +116,7 @@ class Column:
     code_system: str
     role: Role
     missing: Text | None
+    was: str = ""
 
     @property
     def nullable(self) -> bool:
