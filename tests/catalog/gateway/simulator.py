@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from catalog.descriptions import Dataset
+from catalog.descriptions.scope import WHOLE, Scope
 from catalog.errors import CatalogError
 from catalog.gateway.broker import Broker
 from catalog.gateway.guard import (
@@ -53,13 +54,19 @@ class GuardSimulator:
     failing: frozenset[QueryEventKind] = frozenset()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def grant(self, dataset: str, expires: datetime | None = None, variant: str = "main") -> None:
-        self.grants.append(
-            GrantedTable(
-                dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose="study",
-                expires=expires,
-            )
+    def grant(
+        self,
+        dataset: str,
+        expires: datetime | None = None,
+        variant: str = "main",
+        partitions: Scope = WHOLE,
+    ) -> GrantedTable:
+        made = GrantedTable(
+            dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose="study",
+            expires=expires, partitions=partitions,
         )  # fmt: skip
+        self.grants.append(made)
+        return made
 
     def live_sessions(self) -> tuple[SessionIdentity, ...]:
         return tuple(self.sessions)
