@@ -186,7 +186,7 @@ def _runs(dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple
         if not batch.num_rows:
             continue
         parts = batch.columns[width:]
-        rows = batch.select(batch.schema.names[:width]) if parts else batch
+        rows = pa.RecordBatch.from_arrays(batch.columns[:width], names=batch.schema.names[:width])
         bounds = [0, *_changes(parts), batch.num_rows]
         for start, end in pairwise(bounds):
             yield tuple(p[start].as_py() for p in parts), rows.slice(start, end - start)

@@ -31,6 +31,7 @@ from catalog.descriptions import ColumnType, Dataset
 from catalog.descriptions.model import How, Partition
 from catalog.warehouse import metadata
 from catalog.warehouse.files import IMPLEMENTATION, ROOT
+from catalog.warehouse.model import WarehouseError
 
 ROW_GROUP = 131_072
 WRITING = {
@@ -64,7 +65,14 @@ def open_catalog(root: Path, catalog_file: Path) -> SqlCatalog:
 
 
 def table_as_described(catalog: SqlCatalog, dataset: Dataset, variant: str) -> Table:
-    """The variant's table, made or brought up to its description; its versions stay as they are."""
+    """The variant's table, made or brought up to its description; its versions stay as they are.
+
+    Raises
+    ------
+    WarehouseError
+        `parts-files`: a column is to go by which files are, or were, parted; the Iceberg library
+        could no longer read those files' manifests.
+    """
     schema = Schema(
         *(
             NestedField(
@@ -81,6 +89,7 @@ def table_as_described(catalog: SqlCatalog, dataset: Dataset, variant: str) -> T
         location = f"{metadata.BASE}{dataset.name}/{variant}"
         table = catalog.create_table(name, schema=schema, location=location, properties=WRITING)
     _rename(table, dataset)
+    _demand_free(table, dataset)
     _part(table, dataset, only_remove=True)  # a column may not go while the spec still names it
     _reshape(table, schema)
     _part(table, dataset)
@@ -125,6 +134,26 @@ def _rename(table: Table, dataset: Dataset) -> None:
         with table.update_schema() as update:
             for was, name in moved:
                 update.rename_column(was, name)
+
+
+def _demand_free(table: Table, dataset: Dataset) -> None:
+    """Refuse to drop a column that partition values of files in the newest version's manifests come from."""
+    snapshot = table.current_snapshot()
+    described = {c.name for c in dataset.columns}
+    gone = {f.field_id: f.name for f in table.schema().fields if f.name not in described}
+    if snapshot is None or not gone:
+        return
+    used = {m.partition_spec_id for m in snapshot.manifests(table.io)}
+    for field in (f for i in sorted(used) for f in table.specs()[i].fields):
+        if field.source_id in gone:
+            name = gone[field.source_id]
+            raise WarehouseError(
+                "parts-files",
+                ko=f"'{dataset.name}'의 파일을 '{name}' 열로 나눈 적이 있어 그 열은 없앨 수 없습니다. "
+                "dataset.yml에 그 열을 남겨 두세요 (partitions에서 빼는 것은 됩니다)",
+                en=f"files of '{dataset.name}' were parted by '{name}', so that column cannot go; "
+                "keep it in dataset.yml (it may be taken out of partitions)",
+            )
 
 
 def _reshape(table: Table, wanted: Schema) -> None:

@@ -60,10 +60,11 @@ def ordered(dataset: Dataset, batches: Iterable[pa.RecordBatch], folder: Path) -
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         if failed:
             raise failed[0] from None
+        said = str(error).partition("\n")[0]
         raise WarehouseError(
             "no-room",
-            ko=f"'{dataset.name}'의 행을 정렬하지 못했습니다. 저장소의 남은 공간을 확인하세요: {error}",
-            en=f"cannot order the rows of '{dataset.name}'; check the room left for the warehouse: {error}",
+            ko=f"'{dataset.name}'의 행을 정렬하지 못했습니다. 메모리와 디스크를 확인하세요: {said}",
+            en=f"cannot order the rows of '{dataset.name}'; check memory and the disk's free space: {said}",
         ) from error
 
 
