@@ -91,10 +91,10 @@ class FactsShelf:
         self._samples: dict[str, tuple[int, Sample]] = {}
         self._locks = {name: Lock() for name in datasets}
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    def snapshot(self, name: str, variant: str = MAIN) -> Snapshot | None:
         """The newest version; None when nothing is published yet."""
         try:
-            return self._warehouse.snapshot(name)
+            return self._warehouse.snapshot(name, variant)
         except WarehouseError:
             return None
 

@@ -18,6 +18,7 @@ from access_control.text import has_letters
 from catalog.descriptions import Text
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}")
+KEPT = frozenset({OPEN_DATA, "new", "all"})  # the last two are pages
 DASHBOARD = re.compile(r"[a-z][a-z0-9_-]{1,50}")
 TITLE_MAX = 80  # characters
 PURPOSE_MIN, PURPOSE_MAX = 5, 2000  # characters
@@ -29,7 +30,7 @@ def check_slug(slug: str) -> Decision:
     """Whether a project may be called this."""
     if not SLUG.fullmatch(slug):
         return deny("project-slug-malformed", slug=slug[:40])
-    if slug == OPEN_DATA or slug.startswith(DASHBOARD_PREFIX):
+    if slug in KEPT or slug.startswith(DASHBOARD_PREFIX):
         return deny("project-slug-reserved", slug=slug)
     return ALLOW
 

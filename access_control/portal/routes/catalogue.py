@@ -11,8 +11,6 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from access_control.errors import Missing
-from access_control.people.model import Role
-from access_control.people.policy import must_hold
 from access_control.portal import figures
 from access_control.portal.examples import examples, readme_of
 from access_control.portal.facts import EMPTY, REPO, Figure
@@ -94,16 +92,9 @@ def dataset(visit: Visit) -> Response:
         area_chart=figures.bars_of(sample.areas),
         measured=_title(visit, found, figure.measure) if figure else "",
         grouped=_title(visit, found, figure.column) if figure else "",
-        apply_at=_apply_at(visit),
+        apply_at=f"/requests/new?dataset={name}",
         systems=load_codes().systems,
     )
-
-
-def _apply_at(visit: Visit) -> str:
-    """Where access is asked for: by registering, then at one's projects; who decides goes to grants."""
-    if visit.person is None:
-        return "/apply"
-    return "/grants" if must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR) else "/projects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

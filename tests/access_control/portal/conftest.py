@@ -163,6 +163,7 @@ def services(
         people=campus.people,
         projects=campus.projects,
         grants=campus.grants,
+        requests=campus.requests,
         sessions=campus.sessions,
         exports=campus.exports,
         ingests=IngestsDesk(campus.db, tmp_path / "uploads", ingesting, ingesting.warehouse),

@@ -72,11 +72,12 @@ async def test_access_can_be_applied_for_where_it_is_needed(portal: Portal) -> N
     changed = dict(portal.services.datasets)
     changed["card_sales"] = replace(changed["card_sales"], tier=Tier.CONTROLLED)
     object.__setattr__(portal.services, "datasets", changed)
-    page = (await portal.browser().get("/datasets/card_sales")).text
-    assert "이용 권한 신청" in page and 'primary" href="/apply"' in page
     portal.campus.person("minji")
-    signed_in = await portal.signed_in("minji")
-    assert 'primary" href="/projects">이용 권한 신청' in (await signed_in.get("/datasets/card_sales")).text
+    for browser in (portal.browser(), await portal.signed_in("minji")):
+        page = (await browser.get("/datasets/card_sales")).text
+        assert 'primary" href="/requests/new?dataset=card_sales">이용 권한 신청' in page
+    there = await portal.browser().get("/requests/new?dataset=card_sales")
+    assert there.location == "/sign-in?next=%2Frequests%2Fnew%3Fdataset%3Dcard_sales"
 
 
 async def test_machines_get_three_formats_and_the_whole_catalogue(portal: Portal) -> None:
