@@ -122,7 +122,7 @@ def _new_page(visit: Visit, name: str, variant: str, error: AccessError | None =
         error=problem(visit, error) if error else "",
         d=dataset,
         variant=variant,
-        variants=[(v, _variant_title(visit, dataset, v)) for v in private],
+        variants=[(v, _variant_label(visit, dataset, v)) for v in private],
         choices=_offered(visit, dataset, variant),
         projects=projects,
         given=given,
@@ -182,6 +182,11 @@ def _title(visit: Visit, found: GrantRequest) -> str:
 def _variant_title(visit: Visit, dataset: Dataset, variant: str) -> str:
     label = variant_title(dataset, variant)
     return visit.t.pick(dataset.title) + (f" ({visit.t.pick(label)})" if label else "")
+
+
+def _variant_label(visit: Visit, dataset: Dataset, variant: str) -> str:
+    label = variant_title(dataset, variant)
+    return visit.t.pick(label) if label else visit.t("request-variant-main")
 
 
 def _project_title(visit: Visit, project: Project | None, found: GrantRequest) -> str:
