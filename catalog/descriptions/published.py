@@ -149,6 +149,7 @@ def described(dataset: Dataset, variant: str) -> Dataset:
         export_policy=_export_policy(dataset, found),
         columns=columns,
         variants=(),
+        lookups=() if aggregated else tuple(kept[c] for c in dataset.lookups if c in kept),
         partitions=()
         if aggregated  # small already, and its groups need not lie in one part
         else tuple(

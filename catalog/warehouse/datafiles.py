@@ -25,11 +25,14 @@ from pyiceberg.table import Table
 from catalog.descriptions import Dataset
 from catalog.warehouse import metadata
 from catalog.warehouse.files import DurableFile, make_folder
+from catalog.warehouse.geoparquet import Shapes
 from catalog.warehouse.iceberg import ROW_GROUP, partition_record
 from catalog.warehouse.model import DataFile, WarehouseError
 from catalog.warehouse.schema import arrow_schema
 
 ROWS_PER_FILE: Final = 16 * ROW_GROUP
+FALSE_HITS: Final = 0.01
+"""Share of row groups read in vain for a value that is not in them."""
 MOST_FILES: Final = 4_000
 """Files one version may have; a reader opens each."""
 Value = tuple[Any, ...]
@@ -46,7 +49,7 @@ class Written:
 def write_files(
     root: Path, table: Table, dataset: Dataset, variant: str, rows: Iterable[pa.RecordBatch]
 ) -> Iterator[Written]:
-    """Write rows that come by partition, each file as soon as it is full.
+    """Write rows that come by partition, each file as soon as it is full; `sync_files` is the caller's.
 
     Parameters
     ----------
@@ -102,15 +105,21 @@ class _File:
         self._path = folder / f"{uuid.uuid4()}.parquet"
         make_folder(folder)
         self._schema = file_schema(table, dataset)
+        self._shapes = Shapes(dataset, dataset.geometry) if dataset.geometry else None
         self._waiting: list[pa.Table] = []
         self._wait_rows = 0
-        self._stream = DurableFile(self._path, overwrite=False)
-        self._writer: Any = pq.ParquetWriter(
+        self._stream = DurableFile(self._path, overwrite=False, later=True)
+        self._writer: Any = None
+
+    def _opened(self, rows: int) -> Any:
+        """The Parquet writer, whose filters are made for row groups of so many rows."""
+        return pq.ParquetWriter(
             self._stream,
             self._schema,
             compression="zstd",
             write_page_index=True,
             sorting_columns=self._sorting(),
+            bloom_filter_options={c: {"ndv": rows, "fpp": FALSE_HITS} for c in self._dataset.lookups} or None,
         )
 
     def _sorting(self) -> Any:
@@ -119,6 +128,8 @@ class _File:
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows; written in whole row groups."""
+        if self._shapes is not None:
+            self._shapes.add(rows)
         self._waiting.append(pa.Table.from_batches([rows]).cast(self._schema))
         self._wait_rows += rows.num_rows
         self.rows += rows.num_rows
@@ -126,15 +137,18 @@ class _File:
             self._flush()
 
     def close(self) -> Written:
-        """Finish the file; it is on disk afterwards."""
+        """Finish the file; the caller has it on disk with `sync_files`."""
         self._flush(everything=True)
+        if self._shapes is not None:
+            self._writer.add_key_value_metadata(self._shapes.metadata())
         self._writer.close()
         self._stream.close()
         return self._described(self._writer.writer.metadata)
 
     def abandon(self) -> None:
-        """Stop without a footer; the file is no Parquet file and is removed."""
-        self._writer.close()
+        """Give the file up."""
+        if self._writer is not None:
+            self._writer.close()
         self._stream.close()
         self._path.unlink(missing_ok=True)
 
@@ -143,6 +157,8 @@ class _File:
             return
         waiting = pa.concat_tables(self._waiting)
         whole = waiting.num_rows if everything else waiting.num_rows // ROW_GROUP * ROW_GROUP
+        if self._writer is None:
+            self._writer = self._opened(min(waiting.num_rows, ROW_GROUP))
         self._writer.write_table(waiting.slice(0, whole), row_group_size=ROW_GROUP)
         self._waiting = [waiting.slice(whole)]
         self._wait_rows = waiting.num_rows - whole

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pyiceberg.table import StaticTable
@@ -234,3 +235,33 @@ def test_a_publication_remembers_what_it_is_a_compaction_of() -> None:
     assert Publication.of(one.properties()) == one
     other = dataclasses.replace(one, compaction_of=1 << 62)
     assert Publication.of(other.properties()) == other
+
+
+def test_a_value_looked_up_is_found_without_reading_what_lacks_it(warehouse: Warehouse) -> None:
+    """DuckDB's own reading of the filters: which row groups they exclude for one value."""
+    looked = dataclasses.replace(UNPARTED, lookups=("industry",))
+    rows = pa.concat_tables([spending(JAN, each=70_000), spending(FEB, each=70_000)])
+    codes = [f"업종{i % 4_999:05}" for i in range(rows.num_rows - 1)]
+    rows = rows.set_column(3, "industry", pa.array([*codes, "업종 하나뿐"], pa.string()))
+    made = publish(warehouse, rows, dataset=looked)
+    plain = publish(warehouse, rows, dataset=UNPARTED)
+    excluded = {}
+    for version in (made, plain):
+        (file,) = version.files
+        assert len(file.row_groups) > 2
+        with duckdb.connect() as connection:
+            found = connection.execute(
+                "SELECT count(*) FILTER (bloom_filter_excludes) FROM parquet_bloom_probe(?, 'industry', ?)",
+                [str(warehouse.path(file.path)), "업종 하나뿐"],
+            ).fetchall()
+        excluded[version.snapshot_id] = found[0][0]
+        assert len(read(warehouse, version, "industry")) == rows.num_rows
+    assert excluded[made.snapshot_id] == len(made.files[0].row_groups) - 1
+    assert excluded[plain.snapshot_id] == 0
+
+
+def test_a_small_file_has_a_small_filter(warehouse: Warehouse) -> None:
+    looked = dataclasses.replace(UNPARTED, lookups=("dong_code",))
+    made = publish(warehouse, spending(JAN, each=10), dataset=looked)
+    plain = publish(warehouse, spending(JAN, each=10), dataset=UNPARTED)
+    assert plain.size < made.size < plain.size + 1_000
