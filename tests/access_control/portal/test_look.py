@@ -180,8 +180,8 @@ async def test_pages_are_accessible_and_fit_a_phone(
     [request] = campus.exports.mine("minji")
     runs = services.ingests.runs("sora", NOW)
     ingests = dict(zip(("working", "odd", "bad", "good"), (run.id for run in runs), strict=True))
-    asked = (str(r.id) for r in campus.requests.mine("minji"))
-    ingests |= dict(zip(("refused", "narrowed", "asked"), asked, strict=True))
+    asked = dict(zip(("refused", "narrowed", "asked"), campus.requests.mine("minji"), strict=True))
+    numbers = {name: str(r.id) for name, r in asked.items()}
     for handle, paths in PAGES.items():
         context = await chromium.new_context(viewport={"width": 1280, "height": 900})
         page = await context.new_page()
@@ -191,7 +191,7 @@ async def test_pages_are_accessible_and_fit_a_phone(
         if handle:
             await sign_in(page, address, handle)
         for path in paths:
-            await page.goto(address + path.format(export=request.id, **ingests))
+            await page.goto(address + path.format(export=request.id, **ingests, **numbers))
             assert await page.locator("html").get_attribute("lang") == lang
             assert await page.locator("h1").count() == 1
             assert not [text for text in said if "Content Security Policy" in text], path

@@ -49,7 +49,12 @@ def spending(dataset: Dataset) -> pa.Table:
         for month in MONTHS
         for n in range(EACH)
     ]
-    types = {"int": pa.int32(), "long": pa.int64(), "date": pa.date32(), "string": pa.string()}
+    types: dict[str, pa.DataType] = {
+        "int": pa.int32(),
+        "long": pa.int64(),
+        "date": pa.date32(),
+        "string": pa.string(),
+    }
     return pa.Table.from_pylist(rows, pa.schema([(c.name, types[str(c.type)]) for c in dataset.columns]))
 
 
