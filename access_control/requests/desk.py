@@ -38,13 +38,6 @@ class RequestsDesk:
         self._db = db
         self._datasets = datasets
 
-    def may_ask(self, person: Person | str, project: Project | str, dataset: str, variant: str) -> Decision:
-        """Whether a person may ask for this for a project now."""
-        described = self._described(dataset)
-        accept(check_scope(described, variant, ()))
-        with self._db.read() as connection:
-            return _may_ask(connection, handle_of(person), slug_of(project), tier_of(described, variant))
-
     def submit(
         self,
         person: Person | str,

@@ -201,6 +201,6 @@ def _event(value: dict[str, object]) -> QueryEvent:
         identity=SessionIdentity(**identity),
         time=datetime.fromisoformat(str(fields["time"])),
         statement=str(fields["statement"]),
-        tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t["partitions"])}) for t in tables),
+        tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
         purposes=tuple(str(p) for p in purposes),
     )

@@ -76,7 +76,7 @@ class Watch:
         now = datetime.now(UTC)
         if not running:
             if self._looks % IDLE == 0:
-                session.renew()
+                _renew(session)
             return
         granted = self._granted(session.identity, now)
         if granted is None:
@@ -86,7 +86,7 @@ class Watch:
             self._stop(session, query, lost)
         self._stopped = {i: when for i, when in self._stopped.items() if self._ledger.is_open(i)}
         if ended:
-            session.renew()
+            _renew(session)
 
     def _granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...] | None:
         try:
@@ -107,6 +107,18 @@ class Watch:
         elif time.monotonic() - since > PATIENCE:
             self._ledger.end(query_id, QueryEventKind.CANCELLED, reason=GRANT_ENDED)
             session.kill_worker(query.generation)
+
+
+def _renew(session: Session) -> None:
+    """Start it aside: a worker that is slow to start holds up no other session's look."""
+
+    def run() -> None:
+        try:
+            session.renew()
+        except Exception:  # the next statement tries again, and says so to its reader
+            LOG.exception("a session's worker could not be made anew")
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _lost(query: OpenQuery, granted: Iterable[GrantedTable], now: datetime) -> ScannedTable | None:

@@ -18,7 +18,8 @@ from access_control.portal.serving import get
 from access_control.portal.visit import Visit
 from catalog.codes import load as load_codes
 from catalog.descriptions import Dataset
-from catalog.descriptions.variants import MAIN, TWIN, sql_name
+from catalog.descriptions.published import differs
+from catalog.descriptions.variants import MAIN, TWIN, sql_name, tier_of
 from catalog.search import FACETS, Option
 from catalog.warehouse import Difference, Snapshot, difference
 
@@ -93,6 +94,7 @@ def dataset(visit: Visit) -> Response:
         measured=_title(visit, found, figure.measure) if figure else "",
         grouped=_title(visit, found, figure.column) if figure else "",
         apply_at=f"/requests/new?dataset={name}",
+        variants=[(v, differs(found, v), tier_of(found, v.name)) for v in found.variants],
         systems=load_codes().systems,
     )
 

@@ -18,9 +18,19 @@ from catalog.descriptions import Dataset
 from catalog.descriptions.scope import WHOLE, Scope, scope_of
 from catalog.gateway import watch
 from catalog.gateway.guard import GrantedTable, QueryEventKind
+from catalog.gateway.queries import Ledger
 from catalog.warehouse import Publication, Warehouse
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS
-from tests.catalog.gateway.simulator import Installation, info, installation, reader, run, until, utc_now
+from tests.catalog.gateway.simulator import (
+    GuardSimulator,
+    Installation,
+    info,
+    installation,
+    reader,
+    run,
+    until,
+    utc_now,
+)
 
 SPENDING = DESCRIPTIONS["card_spending"]
 GUS, MONTHS = ("11110", "11140", "11680"), (1, 2, 3)
@@ -305,3 +315,22 @@ def test_a_session_that_runs_nothing_gives_up_files_that_are_no_longer_granted(
     cut(gateway, made)
     until(lambda: mounted(gateway) == {("11110", "2025-01")})
     until(lambda: len(gateway.starter.pids("query_worker.py")) == 1)
+
+
+def test_what_a_killed_broker_left_open_is_recorded_with_its_parts(
+    gateway: Installation, client: Any, tmp_path: Path
+) -> None:
+    grant(gateway, JANUARY)
+    info(client, ENDLESS)
+    [file] = (gateway.run / "gateway" / "open").glob("*.json")
+    entry = json.loads(file.read_text("utf-8"))
+    (tmp_path / "new.json").write_text(json.dumps(entry), "utf-8")
+    for table in entry["tables"]:
+        del table["partitions"]  # as an earlier release wrote it
+    (tmp_path / "old.json").write_text(json.dumps(entry), "utf-8")
+    guard = GuardSimulator()
+    ledger = Ledger(guard, tmp_path)
+    assert ledger.recover() == 2
+    ledger.close()
+    assert [e.kind for e in guard.events] == [QueryEventKind.FAILED] * 2
+    assert [t.partitions for e in guard.events for t in e.tables] == [JANUARY, WHOLE]
