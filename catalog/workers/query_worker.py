@@ -25,7 +25,9 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 CONTROL_FD = 3
+MOST_TOLD = 50  # stopped queries whose readers have not come yet
 TICK = 0.05  # how often cancellation and limits are looked at [s]
+LINGER = 2.0  # a draining worker stays after its last query: the end of the answer is still on its way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
 CANCELLED = {"cancelled", "grant-ended"}
@@ -150,8 +152,10 @@ class Worker(flight.FlightServerBase):
         self.engine = open_engine(settings)
         self.waiting: dict[str, Query] = {}
         self.running: dict[str, Query] = {}
+        self.told: dict[str, tuple[str, str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
         self.draining = False
+        self.ended = time.monotonic()
         super().__init__("grpc+unix://" + settings["listen"])
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.FlightDataStream:
@@ -160,8 +164,9 @@ class Worker(flight.FlightServerBase):
             query = self.waiting.pop(ticket.ticket.hex(), None)
             if query is not None:
                 self.running[query.handle] = query
+            told = self.told.pop(ticket.ticket.hex(), None)
         if query is None:
-            raise failure("unknown-ticket")
+            raise failure(*told) if told else failure("unknown-ticket")
         query.started = time.monotonic()
         query.context = context
         query.cursor = self.engine.cursor()
@@ -203,6 +208,7 @@ class Worker(flight.FlightServerBase):
             query.said if query.said[0] else (text.format(**words) for text in FAILURES.get(reason, ("", "")))
         )
         status = "finished" if error is None else "cancelled" if reason in CANCELLED else "failed"
+        self.ended = time.monotonic()
         if known is not None:
             seconds = time.monotonic() - query.admitted
             self.control.send(
@@ -222,6 +228,7 @@ class Worker(flight.FlightServerBase):
                 running = list(self.running.values())
                 expired = [q for q in self.waiting.values() if q.expires < now]
                 idle = self.draining and not self.running and not self.waiting
+                idle = idle and now - self.ended > LINGER
             for query in running:
                 query.look(now)
             for query in expired:
@@ -257,6 +264,9 @@ class Worker(flight.FlightServerBase):
             query.stop(reason)
         for query in waiting:
             query.said, query.reason = said, reason
+            if said[0]:
+                with self.lock:
+                    self.told = {**dict(list(self.told.items())[-MOST_TOLD:]), query.handle: (reason, *said)}
             self.end(query, duckdb.InterruptException("cancelled"))
 
 

@@ -248,6 +248,17 @@ def test_a_grant_that_ends_ends_the_query_that_runs_by_it_and_the_session_goes_o
     assert run(client, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
+def test_a_query_whose_reader_has_not_come_yet_says_so_too(gateway: Installation, client: Any) -> None:
+    made = grant(gateway, WHOLE)
+    answer = info(client, "SELECT * FROM card_spending")
+    taken_back(gateway, made)
+    until(lambda: ended(gateway) == [(QueryEventKind.CANCELLED, "grant-ended")])
+    for reason in ("grant-ended", "unknown-ticket"):
+        with pytest.raises(flight.FlightServerError) as stopped:
+            reader(answer).read_all()
+        assert said(stopped)["reason"] == reason
+
+
 def test_other_queries_and_a_renewed_end_go_on(gateway: Installation, client: Any) -> None:
     made = grant(gateway, WHOLE, 60)
     answer = info(client, MANY)
