@@ -1,14 +1,15 @@
 """Answers what the catalogue's gateway asks: who is live, what is granted, is it on record, may this leave.
 
 Knows the desks' answers, not how the gateway uses them. A session is granted something only while it is live
-and its person is active and still a member of an open project; a dashboard has no person and reads with its
-own project's grants. Every answer is asked anew: a grant taken back is gone at the next query.
+and its person is active and still a member of an open project; it then reads its project's grants and the
+open data of the default project, whose grants the installation keeps up. A dashboard has no person and reads
+with its own project's grants alone. Every answer is asked anew: a grant taken back is gone at the next query.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -25,11 +26,14 @@ from access_control.exports.model import Incoming
 from access_control.exports.names import check_names, normal_name
 from access_control.exports.policy import check_count
 from access_control.grants import store as grants
+from access_control.grants.model import Grant
 from access_control.people import store as people
 from access_control.people.model import SYSTEM
 from access_control.projects import store as projects
+from access_control.projects.model import OPEN_DATA
 from access_control.sessions import policy, store
 from access_control.sessions.model import NOBODY
+from catalog.descriptions.scope import Scope
 from catalog.gateway.guard import (
     ExportReceipt,
     ExportRefused,
@@ -53,6 +57,9 @@ ACTIONS: Final[Mapping[QueryEventKind, Action]] = {
 }
 
 
+_Parts = tuple[str, str, Scope]
+
+
 class CampusGuard:
     """The rules of Campus behind `catalog.gateway.guard.Guard`; thread-safe as its parts are."""
 
@@ -73,40 +80,30 @@ class CampusGuard:
             )
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
-        """What the session may read now; of several grants on one table the one that lasts longest."""
+        """What the session may read now: its project's grants and, with a person in it, what is open.
+
+        Of several grants on the same parts of a table the one that lasts longest.
+        """
         with self._db.read() as connection:
             if not _may_read(connection, identity):
                 return ()
-            longest: dict[tuple[str, str], GrantedTable] = {}
-            for grant in grants.effective(connection, identity.project, now):
-                key = (grant.dataset, grant.variant)
-                held = longest.get(key)
-                if held is None or held.expires is None or held.expires < grant.expires:
-                    longest[key] = GrantedTable(
-                        dataset=grant.dataset,
-                        variant=grant.variant,
-                        grant_id=str(grant.id),
-                        purpose=grant.purpose,
-                        expires=grant.expires,
-                    )
-            return tuple(longest[key] for key in sorted(longest))
+            own = _longest(grants.effective(connection, identity.project, now))
+            opened: Mapping[_Parts, Grant] = {}
+            if identity.person != NOBODY:
+                opened = _longest(grants.effective(connection, OPEN_DATA, now))
+        held = {**opened, **own}
+        return tuple(_granted(held[key]) for key in sorted(held))
 
     def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         """Of what is granted, what the installation itself grants: never limited to parts of a table."""
         with self._db.read() as connection:
             if not _may_read(connection, identity):
                 return ()
-            return tuple(
-                GrantedTable(
-                    dataset=grant.dataset,
-                    variant=grant.variant,
-                    grant_id=str(grant.id),
-                    purpose=grant.purpose,
-                    expires=grant.expires,
-                )
-                for grant in grants.effective(connection, identity.project, now)
-                if grant.given_by == SYSTEM
-            )
+            found = list(grants.effective(connection, identity.project, now))
+            if identity.person != NOBODY:
+                found += grants.effective(connection, OPEN_DATA, now)
+        kept = _longest([grant for grant in found if grant.given_by == SYSTEM])
+        return tuple(_granted(kept[key]) for key in sorted(kept))
 
     def record_mounts(
         self, identity: SessionIdentity, mounts: tuple[ScannedTable, ...], now: datetime
@@ -207,6 +204,27 @@ def _may_read(connection: sa.Connection, identity: SessionIdentity) -> Decision:
     return policy.admit(person, project, member=member)
 
 
+def _longest(held: Iterable[Grant]) -> Mapping[_Parts, Grant]:
+    """Of several grants on the same parts the one that lasts longest."""
+    found: dict[_Parts, Grant] = {}
+    for grant in held:
+        key = (grant.dataset, grant.variant, grant.partitions)
+        if key not in found or found[key].expires < grant.expires:
+            found[key] = grant
+    return found
+
+
+def _granted(grant: Grant) -> GrantedTable:
+    return GrantedTable(
+        dataset=grant.dataset,
+        variant=grant.variant,
+        grant_id=str(grant.id),
+        purpose=grant.purpose,
+        expires=grant.expires,
+        partitions=grant.partitions,
+    )
+
+
 def _audit_event(event: QueryEvent) -> AuditEvent:
     return AuditEvent(
         time=event.time,
@@ -228,12 +246,13 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
     )
 
 
-def _table(table: ScannedTable) -> dict[str, str]:
+def _table(table: ScannedTable) -> dict[str, object]:
     return {
         "dataset": table.dataset,
         "variant": table.variant,
         "snapshot": str(table.snapshot_id),
         "grant": table.grant_id,
+        "partitions": {name: list(values) for name, values in table.partitions},
     }
 
 

@@ -1,7 +1,8 @@
-"""The use cases of grants: giving, taking back, asking which hold. Knows no file and no dataset."""
+"""The use cases of grants: giving, taking back, asking which hold. Knows no file and no page."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from access_control.accept import accept
@@ -16,13 +17,17 @@ from access_control.people.policy import check_reason
 from access_control.projects import store as projects
 from access_control.projects.model import Project, slug_of
 from access_control.text import clean_block
+from catalog.descriptions import Dataset
+from catalog.descriptions.scope import WHOLE, Scope
+from catalog.descriptions.variants import tier_of
 
 
 class GrantsDesk:
     """Gives projects permission to read, and takes it back."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, datasets: Mapping[str, Dataset]) -> None:
         self._db = db
+        self._datasets = datasets
 
     def effective(self, project: Project | str, now: datetime) -> tuple[Grant, ...]:
         """The grants a project can use now."""
@@ -49,10 +54,21 @@ class GrantsDesk:
         purpose: str,
         expires: datetime,
         now: datetime,
+        partitions: Scope = WHOLE,
     ) -> Grant:
-        """Let a project read a variant of a dataset for a purpose until a moment."""
+        """Let a project read a variant of a dataset, or parts of it, for a purpose until a moment.
+
+        Raises
+        ------
+        Denied, Invalid, Missing
+            As the rules say; `dataset-unknown`, `project-unknown`.
+        """
         purpose = clean_block(purpose)
         accept(policy.check_grant(dataset, variant, purpose, expires, now))
+        described = self._datasets.get(dataset)
+        if described is None:
+            raise Missing("dataset-unknown", dataset=dataset[:64])
+        accept(policy.check_scope(described, variant, partitions))
         slug = slug_of(project)
         with self._db.unit() as unit:
             by = people.get_person(unit.connection, actor)
@@ -60,7 +76,7 @@ class GrantsDesk:
             if found is None:
                 raise Missing("project-unknown", project=slug[:64])
             member = projects.is_member(unit.connection, slug, by.handle)
-            policy.may_give(by, found, member=member).require()
+            policy.may_give(by, found, tier_of(described, variant), member=member).require()
             grant = store.add(
                 unit.connection,
                 project=slug,
@@ -70,6 +86,7 @@ class GrantsDesk:
                 expires=expires,
                 given_by=by.handle,
                 now=now,
+                partitions=partitions,
             )
             record_given(unit, grant, by.handle, now, expires=expires)
             return grant

@@ -1,4 +1,4 @@
-"""What a grant (이용 권한) is: one variant of a dataset, for one project and purpose, until a day."""
+"""What a grant (이용 권한) is: parts of a dataset's variant, for a project and a purpose, until a day."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NewType
 
 from access_control.projects.model import Slug
+from catalog.descriptions.scope import WHOLE, Scope
 
 GrantId = NewType("GrantId", int)
 
@@ -16,7 +17,13 @@ TWIN = "twin"  # the synthetic twin of a private one, open to everybody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Permission to read. Never deleted: `revoked` since then, or None."""
+    """Permission to read. Never deleted and never widened: `revoked` since then, or None.
+
+    Parameters
+    ----------
+    partitions
+        The parts of the dataset it names; the empty scope is all of them.
+    """
 
     id: GrantId
     project: Slug
@@ -27,6 +34,7 @@ class Grant:
     given_by: str
     given: datetime
     revoked: datetime | None
+    partitions: Scope = WHOLE
 
     def effective(self, now: datetime) -> bool:
         """Whether it can be used at this moment."""

@@ -26,7 +26,7 @@ def keep_up(unit: Unit, project: str, tables: Iterable[tuple[str, str]], purpose
     held = {
         (grant.dataset, grant.variant): grant
         for grant in store.effective(unit.connection, project, now)
-        if grant.given_by == SYSTEM
+        if grant.given_by == SYSTEM and not grant.partitions
     }
     for dataset, variant in wanted:
         grant = held.pop((dataset, variant), None)
@@ -48,6 +48,7 @@ def record_given(
     detail = {
         "dataset": grant.dataset,
         "variant": grant.variant,
+        "partitions": {name: list(values) for name, values in grant.partitions},
         "purpose": grant.purpose,
         "expires": expires.isoformat(),
         "renewed": renewed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from access_control.database import UtcDateTime, metadata
 from access_control.grants.model import Grant, GrantId
 from access_control.projects.model import Slug
+from catalog.descriptions.scope import WHOLE, Scope, scope_of
 
 grant = sa.Table(
     "data_grant",
@@ -24,6 +26,7 @@ grant = sa.Table(
     sa.Column("revoked", UtcDateTime, nullable=True),
     sa.Column("revoked_by", sa.String(31), nullable=True),
     sa.Column("revoked_reason", sa.Text, nullable=True),
+    sa.Column("partitions", sa.Text, nullable=False, server_default="{}"),
 )
 
 
@@ -37,6 +40,7 @@ def add(
     expires: datetime,
     given_by: str,
     now: datetime,
+    partitions: Scope = WHOLE,
 ) -> Grant:
     """Keep a new grant."""
     row = connection.execute(
@@ -49,6 +53,7 @@ def add(
             expires=expires,
             given_by=given_by,
             given=now,
+            partitions=written(partitions),
         )
         .returning(grant)
     ).one()
@@ -117,4 +122,15 @@ def _grant(row: sa.Row[tuple[object, ...]]) -> Grant:
         given_by=row.given_by,
         given=row.given,
         revoked=row.revoked,
+        partitions=read(row.partitions),
     )
+
+
+def written(scope: Scope) -> str:
+    """A scope as JSON text."""
+    return json.dumps({name: list(values) for name, values in scope}, ensure_ascii=False)
+
+
+def read(text: str) -> Scope:
+    """A scope from its JSON text."""
+    return scope_of(json.loads(text))

@@ -28,6 +28,8 @@ from access_control.portal.routes import (
     internal,
     metadata,
     people,
+    projects,
+    requests,
     reviews,
     sessions,
 )
@@ -52,8 +54,8 @@ def create_app(services: Services) -> Starlette:
         The front-end packages are not installed.
     """
     modules = (
-        *(front, catalogue, metadata, people, sessions, exports, reviews, grants, ingest, audit, dashboards),
-        internal,
+        *(front, catalogue, metadata, people, projects, sessions, requests, exports, reviews, grants),
+        *(ingest, audit, dashboards, internal),
     )
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 

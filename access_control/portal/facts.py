@@ -135,10 +135,10 @@ class FactsShelf:
         self._samples: dict[str, tuple[int, Sample]] = {}
         self._locks = {name: Lock() for name in datasets}
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    def snapshot(self, name: str, variant: str = MAIN) -> Snapshot | None:
         """The newest version; None when nothing is published yet."""
         try:
-            return self._warehouse.snapshot(name)
+            return self._warehouse.snapshot(name, variant)
         except WarehouseError:
             return None
 
@@ -227,6 +227,6 @@ def read_figure(drawn: Mapping[str, Any] | None) -> Figure | None:
     if drawn is None:
         return None
     points = tuple((str(label), float(value)) for label, value in drawn["points"])
-    lists = {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
+    lists: dict[str, Any] = {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
     plain = {k: drawn[k] for k in ("kind", "column", "measure", "how", "width", "height", "dots", "period")}
     return Figure(**plain, **lists, points=points)

@@ -22,9 +22,11 @@ class Entry:
 PUBLIC: Final = (("menu-datasets", "/datasets"), ("menu-dashboards", "/dashboards"))
 FOR: Final = (
     ("menu-projects", "/projects", EVERYONE),
+    ("menu-requests", "/requests", EVERYONE),
     ("menu-exports", "/exports", EVERYONE),
     ("menu-reviews", "/reviews", frozenset({Role.CHECKER})),
     ("menu-applications", "/applications", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
+    ("menu-decisions", "/decisions", frozenset({Role.CUSTODIAN, Role.ADMINISTRATOR})),
     ("menu-grants", "/grants", frozenset({Role.CUSTODIAN, Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-ingest", "/ingest", frozenset({Role.STAFF})),
     ("menu-people", "/people", frozenset({Role.STAFF, Role.ADMINISTRATOR})),

@@ -17,6 +17,7 @@ from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
 from access_control.portal.starts import StartBoard
 from access_control.projects.desk import ProjectsDesk
+from access_control.requests.desk import RequestsDesk
 from access_control.sessions.desk import SessionsDesk
 from catalog.descriptions import Dataset
 from catalog.sandbox.launcher import Launcher
@@ -79,6 +80,7 @@ class Services:
     people: PeopleDesk
     projects: ProjectsDesk
     grants: GrantsDesk
+    requests: RequestsDesk
     sessions: SessionsDesk
     exports: ExportsDesk
     ingests: IngestsDesk

@@ -85,6 +85,27 @@ def add_member(connection: sa.Connection, slug: str, handle: str, now: datetime)
     return True
 
 
+def remove_member(connection: sa.Connection, slug: str, handle: str) -> bool:
+    """Let a person belong to a project no longer; False if they did not."""
+    gone = connection.execute(sa.delete(member).where(member.c.project == slug, member.c.person == handle))
+    return gone.rowcount == 1
+
+
+def of_people(connection: sa.Connection) -> tuple[Project, ...]:
+    """Every project people work in, the newest first."""
+    query = (
+        sa.select(project)
+        .where(project.c.kind != ProjectKind.DASHBOARD.value)
+        .order_by(project.c.created.desc(), project.c.slug)
+    )
+    return tuple(_project(row) for row in connection.execute(query))
+
+
+def set_kind(connection: sa.Connection, slug: str, kind: ProjectKind) -> None:
+    """Say for whom a project is."""
+    connection.execute(sa.update(project).where(project.c.slug == slug).values(kind=kind.value))
+
+
 def members(connection: sa.Connection, slug: str) -> tuple[Person, ...]:
     """The people who belong to a project."""
     return people.people_named(connection, sa.select(member.c.person).where(member.c.project == slug))

@@ -184,6 +184,8 @@ class Variant:
     ----------
     counted, least
         Groups whose `counted` is below `least` are left out; 0 leaves none out.
+    tier
+        Its own, where it is not as private as its dataset; None where it is.
     """
 
     name: str
@@ -191,6 +193,7 @@ class Variant:
     columns: tuple[VariantColumn, ...]
     counted: str
     least: int
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,18 @@ from catalog.descriptions.model import (
     ColumnType,
     Dataset,
     Entity,
+    ExportClass,
+    ExportPolicy,
     How,
     Partition,
     Rows,
     Text,
+    Tier,
     Variant,
     VariantColumn,
 )
 from catalog.descriptions.strict_yaml import Entry
-from catalog.descriptions.variants import MAIN, TWIN
+from catalog.descriptions.variants import MAIN, TWIN, tier_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,30}\Z")
 
@@ -51,7 +54,14 @@ def _variant(entry: Entry, known: dict[str, Column]) -> Variant:
             raise entry.error(
                 "minimum.column", ko="sum으로 모은 열이어야 합니다", en="must be a column made with sum"
             )
+    tier = entry.one_of("tier", Tier) if entry.has("tier") else None
     entry.done()
+    if tier is Tier.OPEN and not least:
+        raise entry.error(
+            "tier",
+            ko="공개(open) 판은 sum으로 모으고 minimum을 정해야 합니다",
+            en="an open variant must be made with sum and declare a minimum",
+        )
     if len({c.name for c in columns}) != len(columns):
         raise entry.error("columns", ko="같은 열이 두 번 있습니다", en="a column is given twice")
     groups = [c for c in columns if c.how not in AGGREGATES]
@@ -60,7 +70,7 @@ def _variant(entry: Entry, known: dict[str, Column]) -> Variant:
     whole = {c.source for c in columns if c.how is How.SAME} == set(known) and len(columns) == len(known)
     if not summed and whole:
         raise entry.error("columns", ko="본판과 다르지 않습니다", en="does not differ from the main variant")
-    return Variant(name=name, title=title, columns=columns, counted=counted, least=least)
+    return Variant(name=name, title=title, columns=columns, counted=counted, least=least, tier=tier)
 
 
 def _column(entry: Entry, known: dict[str, Column]) -> VariantColumn:
@@ -138,6 +148,8 @@ def described(dataset: Dataset, variant: str) -> Dataset:
         sort=groups if aggregated else (same_key or groups[:1]),
         period=None,
         geometry=None,
+        tier=tier_of(dataset, variant),
+        export_policy=_export_policy(dataset, found),
         columns=columns,
         variants=(),
         lookups=() if aggregated else tuple(kept[c] for c in dataset.lookups if c in kept),
@@ -200,6 +212,17 @@ def _described(column: VariantColumn, was: Column) -> Column:
         role=was.role,
         missing=None if column.how is How.MASK else was.missing,
     )
+
+
+def _export_policy(dataset: Dataset, variant: Variant) -> ExportPolicy:
+    """Of an open variant every kind of result may leave; its groups are above its minimum already."""
+    if variant.tier is not Tier.OPEN or dataset.tier is Tier.OPEN:
+        return dataset.export_policy
+    note = Text(
+        ko=f"'{variant.title.ko}' 판은 공개 데이터이며 {variant.least} 미만인 묶음은 이미 빠져 있습니다.",
+        en=f"The variant '{variant.title.en}' is open; groups below {variant.least} are left out already.",
+    )
+    return ExportPolicy(classes=tuple(ExportClass), minimum_count=variant.least, note=note)
 
 
 def _free(partition: Partition, source: str, columns: tuple[Column, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from catalog.descriptions.model import Dataset, Text
+from catalog.descriptions.model import Dataset, Text, Tier
 from catalog.errors import CatalogError
 
 MAIN = "main"
@@ -23,6 +23,25 @@ def variant_title(dataset: Dataset, variant: str) -> Text | None:
         return None
     declared = {v.name: v.title for v in dataset.variants}
     return TITLES.get(variant) or declared.get(variant, Text(ko=variant, en=variant))
+
+
+def tier_of(dataset: Dataset, variant: str) -> Tier:
+    """How freely a variant may be read: its own declared tier; a twin's rows are made up, so open.
+
+    Raises
+    ------
+    KeyError
+        The dataset declares no such variant.
+    """
+    if variant == TWIN:
+        return Tier.OPEN
+    return dataset.tier if variant == MAIN else (dataset.variant(variant).tier or dataset.tier)
+
+
+def open_variants(dataset: Dataset) -> tuple[str, ...]:
+    """The variants that anybody signed in may read, the twin aside."""
+    names = (MAIN, *(v.name for v in dataset.variants))
+    return tuple(name for name in names if tier_of(dataset, name) is Tier.OPEN)
 
 
 def demand_distinct(tables: Iterable[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from catalog.descriptions import Column, Dataset, Text
 from catalog.descriptions.published import described
-from catalog.descriptions.variants import MAIN, variant_title
+from catalog.descriptions.variants import MAIN, tier_of, variant_title
 from catalog.gateway import codes, refusals
 from catalog.gateway.guard import Guard
 from catalog.gateway.parts import Parts
@@ -102,7 +102,7 @@ class Actions:
             "dataset": table.grant.dataset,
             "variant": table.grant.variant,
             "title": title,
-            "tier": str(dataset.tier) if dataset else "",
+            "tier": _tier(dataset, table.grant.variant),
             "rows": table.snapshot.rows,
             "synthetic": table.snapshot.synthetic,
             "published": table.snapshot.published_at.isoformat(),
@@ -110,6 +110,9 @@ class Actions:
             "source": table.snapshot.source,
             "purpose": table.grant.purpose,
             "expires": table.grant.expires.isoformat() if table.grant.expires else None,
+            "partitions": None
+            if any(not g.partitions for g in table.grants)
+            else [{name: list(values) for name, values in grant.partitions} for grant in table.grants],
         }
 
     def _described(self, table: Table) -> Dataset | None:
@@ -170,6 +173,13 @@ class Actions:
 
     def _drop(self, request: Mapping[str, Any]) -> Any:
         return {"dropped": self._session.drop(_string(request, "name"))}
+
+
+def _tier(dataset: Dataset | None, variant: str) -> str:
+    try:
+        return str(tier_of(dataset, variant)) if dataset else ""
+    except KeyError:  # published once and no longer declared
+        return str(dataset.tier) if dataset else ""
 
 
 def _string(request: Mapping[str, Any], key: str) -> str:

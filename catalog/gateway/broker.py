@@ -23,6 +23,7 @@ from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
+from catalog.gateway.watch import Watch
 from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
 
@@ -83,6 +84,7 @@ class Broker:
         self._open: dict[SessionId, tuple[SessionGateway, SessionServer, LocalServer]] = {}
         self._admin_path = admin
         self._admin: AdminSocket | None = None
+        self._watch: Watch | None = None
 
     def start(self) -> None:
         """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""
@@ -91,6 +93,7 @@ class Broker:
         self._sweep({identity.session_id for identity in live})
         for identity in live:
             self.open(identity)
+        self._watch = Watch(self._guard, self._ledger, self._sessions)
         self._admin = AdminSocket(self._admin_path, self._administer)
 
     def open(self, identity: SessionIdentity) -> None:
@@ -141,6 +144,8 @@ class Broker:
         """Close every session's worker and socket; folders stay for the next start."""
         if self._admin is not None:
             self._admin.close()
+        if self._watch is not None:
+            self._watch.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for session, server, local in found:
@@ -154,6 +159,10 @@ class Broker:
         queries, owed = self._ledger.counts
         with self._lock:
             return {"sessions": len(self._open), "queries": queries, "unrecorded_ends": owed}
+
+    def _sessions(self) -> tuple[SessionGateway, ...]:
+        with self._lock:
+            return tuple(session for session, *_ in self._open.values())
 
     def _administer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         match request.get("op"):

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
 
+from catalog.descriptions.scope import WHOLE, Scope
 from catalog.errors import CatalogError
 
 SessionId = NewType("SessionId", str)
@@ -32,13 +33,20 @@ class SessionIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantedTable:
-    """One dataset variant that the project may read until `expires` (None: no end)."""
+    """One dataset variant, or parts of it, that the project may read until `expires` (None: no end).
+
+    Attributes
+    ----------
+    partitions
+        The parts; several grants on one variant cover together what each of them covers.
+    """
 
     dataset: str
     variant: str
     grant_id: str
     purpose: str
     expires: datetime | None
+    partitions: Scope = WHOLE
 
 
 class QueryEventKind(StrEnum):
@@ -53,12 +61,13 @@ class QueryEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedTable:
-    """A dataset variant, and the exact version of it, that a query reads."""
+    """A dataset variant, the exact version of it, and the grant by which a query reads its parts."""
 
     dataset: str
     variant: str
     snapshot_id: int
     grant_id: str
+    partitions: Scope = WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +126,7 @@ class Guard(Protocol):
         ...
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
-        """What the session may read; asked at every query."""
+        """What the session may read; asked at every query, and every second while one runs."""
         ...
 
     def standing(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:

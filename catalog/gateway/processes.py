@@ -146,7 +146,9 @@ class WorkerProcess:
         configuration: dict[str, Any],
         on_ended: Callable[[Ended], None],
         on_death: Callable[[WorkerProcess], None],
+        generation: int = 0,
     ) -> None:
+        self.generation = generation
         self.listen = str(configuration["listen"])
         self.alive = True
         self._starter, self._started, self._control = starter, started, control
@@ -206,9 +208,9 @@ class WorkerProcess:
         except ControlClosed:
             raise refusals.worker_unavailable() from None
 
-    def cancel(self, query_id: str) -> None:
-        """Ask it to stop one query; its end is reported as usual."""
-        self._send_quietly(op="cancel", query_id=query_id)
+    def cancel(self, query_id: str, *, reason: str = "cancelled", ko: str = "", en: str = "") -> None:
+        """Ask it to stop one query; its end is reported as usual, its reader is told the words."""
+        self._send_quietly(op="cancel", query_id=query_id, reason=reason, ko=ko, en=en)
 
     def progress(self, query_id: str) -> tuple[int, float] | None:
         """Rows sent and percent done (-1: not known) of a query that has been running for a while."""

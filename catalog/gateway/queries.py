@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from catalog.descriptions.scope import scope_of
 from catalog.gateway import refusals
 from catalog.gateway.guard import (
     Guard,
@@ -124,6 +125,11 @@ class Ledger:
         with self._lock:
             return tuple(q for q in self._open.values() if q.event.identity.session_id == session_id)
 
+    def is_open(self, query_id: str) -> bool:
+        """Whether a query was admitted and has not ended."""
+        with self._lock:
+            return query_id in self._open
+
     def end_generation(self, session_id: SessionId, generation: int, reason: str) -> None:
         """Fail whatever a dead worker left behind."""
         for query in self.open_of(session_id):
@@ -195,7 +201,7 @@ def _event(value: dict[str, object]) -> QueryEvent:
         identity=SessionIdentity(**identity),
         time=datetime.fromisoformat(str(fields["time"])),
         statement=str(fields["statement"]),
-        tables=tuple(ScannedTable(**t) for t in tables),
+        tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
         purposes=tuple(str(p) for p in purposes),
         parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
     )

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import secrets
 import socket
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,12 +16,13 @@ from catalog.gateway import refusals
 from catalog.gateway.admission import Admission, QueryLimits, Work
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
-from catalog.gateway.processes import Ended, SandboxedParser, Starter, WorkerProcess
+from catalog.gateway.processes import Ended, SandboxedParser, Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
 from catalog.gateway.sql.tree import fold
+from catalog.gateway.workers import RESTARTING, SESSION_CLOSED, Workers
 from catalog.gateway.workspace import (
     Places,
     Table,
@@ -34,7 +34,6 @@ from catalog.gateway.workspace import (
     pinned,
     quoted,
     resolve,
-    views,
 )
 from catalog.warehouse import Snapshot
 
@@ -45,9 +44,6 @@ MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 MAX_OPEN: Final = 16  # admitted and not ended, one session
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
-ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
-SESSION_CLOSED: Final = "session-closed"
-RESTARTING: Final = "gateway-restarted"
 
 
 class SessionGateway:
@@ -78,18 +74,20 @@ class SessionGateway:
         taken: Collection[str],
     ) -> None:
         self.identity = identity
-        self._guard, self._versions, self._starter, self._ledger = guard, versions, starter, ledger
+        self._guard, self._versions, self._ledger = guard, versions, ledger
         self.places, self._limits, self._geometry = places, limits, geometry
         self.codes = codes
         self.saved = SavedTables(taken)
         self.functions = functions.load()
         self.parser = SandboxedParser(starter, identity.session_id)
-        self._lock = threading.Lock()  # of the worker and its key
-        self._worker: WorkerProcess | None = None
-        self._workers: list[WorkerProcess] = []  # the current one and those that drain
-        self._key: object = None
-        self._generation = 0
-        self._closed = ""  # why, once it is
+        self._workers = Workers(
+            identity.session_id,
+            starter=starter,
+            places=places,
+            limits=limits,
+            on_ended=self._ended,
+            on_death=lambda number: ledger.end_generation(identity.session_id, number, "worker-died"),
+        )
         self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
 
     # -- what the wire calls
@@ -123,7 +121,7 @@ class SessionGateway:
         with self.refusals_on_record(text), self.saved.in_order(save_as is not None) as ordered:
             self.demand_room()
             workspace = self._pin(self.workspace(), text)
-            generation = self._generation_for(workspace)
+            generation = self._workers.generation_for(workspace)
             kept = self.saved.names(generation) if ordered else ()
             try:
                 statement = prepare(
@@ -167,9 +165,7 @@ class SessionGateway:
             `saved-in-use`.
         """
         self.saved.demand_free(name, self._open_queries())
-        with self._lock:
-            if self._worker is not None:
-                self._worker.drop(name)
+        self._workers.drop(name)
         return self.saved.drop(name)
 
     def table(self, name: str) -> tuple[Workspace, Table]:
@@ -182,19 +178,28 @@ class SessionGateway:
         """Stop one of this session's queries; False if it is not running."""
         if query_id not in self._open_queries():
             return False
-        with self._lock:
-            workers = tuple(self._workers)
-        for worker in workers:
-            worker.cancel(query_id)
+        self._workers.cancel(query_id)
         return True
 
     def progress(self, query_id: str) -> tuple[int, float] | None:
         """Rows and percent of one of this session's long queries; None where nothing is known."""
         if query_id not in self._open_queries():
             return None
-        with self._lock:
-            workers = tuple(self._workers)
-        return next((found for w in workers if (found := w.progress(query_id)) is not None), None)
+        return self._workers.progress(query_id)
+
+    # -- what the watch calls
+
+    def stop_query(self, query_id: str, reason: str, ko: str, en: str) -> None:
+        """Stop one query at its worker and say why to its reader."""
+        self._workers.cancel(query_id, reason=reason, ko=ko, en=en)
+
+    def kill_worker(self, generation: int) -> None:
+        """End a worker with everything that still runs in it; the next statement gets another."""
+        self._workers.kill(generation)
+
+    def renew(self) -> None:
+        """Make the worker anew if it holds files that may no longer be read."""
+        self._workers.renew(self.workspace())
 
     def workspace(self) -> Workspace:
         """What may be read now."""
@@ -235,19 +240,14 @@ class SessionGateway:
         """Start parser and worker before the first query; a failure shows at the first query instead."""
         try:
             self.parser.warm()
-            with self._lock:
-                if not self._closed:
-                    self._ready(self.workspace())
+            self._workers.ready(self.workspace())
         except CatalogError:
-            LOG.warning("a session's worker could not be started ahead of its first query")
+            if not self._workers.closed:
+                LOG.warning("a session's worker could not be started ahead of its first query")
 
     def close(self, reason: str = SESSION_CLOSED) -> None:
         """End the worker and the parser; running queries are recorded as failed, for this reason."""
-        with self._lock:
-            self._closed = reason
-            workers, self._workers, self._worker = self._workers, [], None
-        for worker in workers:
-            worker.stop()
+        self._workers.close(reason)
         self.parser.close()
         for query in self._ledger.open_of(self.identity.session_id):
             self._ledger.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
@@ -277,10 +277,8 @@ class SessionGateway:
         """
         query_id = QueryId(secrets.token_hex(ID_BYTES))
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
-        with self._lock:
-            if self._closed:
-                raise refusals.session_closed() if self._closed == SESSION_CLOSED else refusals.restarting()
-            worker, generation = self._ready(workspace), self._generation
+        worker = self._workers.ready(workspace)
+        generation = worker.generation
         self.saved.sources(work.saved, generation)
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
@@ -288,8 +286,8 @@ class SessionGateway:
             identity=self.identity,
             time=datetime.now(UTC),
             statement=work.recorded,
-            tables=tuple(t.scanned for t in tables),
-            purposes=tuple(sorted({t.grant.purpose for t in tables})),
+            tables=tuple(scanned for t in tables for scanned in t.scanned),
+            purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
             parameters=work.parameters.literals,
         )
         self._ledger.admit(event, generation)
@@ -341,58 +339,6 @@ class SessionGateway:
     def _open_queries(self) -> set[QueryId]:
         return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
 
-    # -- the worker
-
-    def _generation_for(self, workspace: Workspace) -> int:
-        """Number of the worker that would run a query now; that of a new one if one would be made."""
-        with self._lock:
-            return self._generation if self._serves(workspace) else self._generation + 1
-
-    def _serves(self, workspace: Workspace) -> bool:
-        return self._worker is not None and self._worker.alive and self._key == workspace.key
-
-    def _ready(self, workspace: Workspace) -> WorkerProcess:
-        """The worker for exactly this workspace; an older one drains. Call with the lock held."""
-        if self._worker is not None and self._serves(workspace):
-            return self._worker
-        if self._worker is not None:
-            self._worker.drain()
-            self._worker = None
-        self._generation += 1
-        generation = self._generation
-        session_id = self.identity.session_id
-        files = workspace.files
-        socket = self.places.session(session_id) / "data" / f"worker-{generation}.sock"
-        socket.unlink(missing_ok=True)
-        try:
-            started, control = self._starter.start_worker(
-                session_id, generation, [(f, f"/data/{f}") for f in files], self._limits.memory
-            )
-        except (CatalogError, OSError) as error:
-            raise refusals.worker_unavailable() from error
-        self._worker = WorkerProcess(
-            self._starter,
-            started,
-            control,
-            {
-                "listen": self.places.worker_socket(session_id, generation),
-                "views": views(workspace, self.places),
-                "files": [self.places.data(f) for f in files],
-                "threads": self._limits.threads,
-                "memory": int(self._limits.memory * ENGINE_SHARE),
-                "spill": self.places.spill(session_id),
-                "spill_size": self._limits.spill,
-                "batch_rows": self._limits.batch_rows,
-                "saved_rows": self._limits.saved_rows,
-                "saved_bytes": self._limits.saved_bytes,
-            },
-            on_ended=self._ended,
-            on_death=lambda worker: self._died(worker, generation),
-        )
-        self._workers.append(self._worker)
-        self._key = workspace.key
-        return self._worker
-
     def _ended(self, ended: Ended) -> None:
         if ended.status != "finished":
             self.saved.failed(ended.handle[: 2 * ID_BYTES])
@@ -404,11 +350,3 @@ class SessionGateway:
             size=ended.bytes,
             reason=ended.reason,
         )
-
-    def _died(self, worker: WorkerProcess, generation: int) -> None:
-        self._ledger.end_generation(self.identity.session_id, generation, "worker-died")
-        with self._lock:
-            if worker in self._workers:
-                self._workers.remove(worker)
-            if self._worker is worker:
-                self._worker = None

@@ -7,17 +7,25 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.descriptions.scope import Scope, wanted
 from catalog.descriptions.variants import sql_name
 from catalog.gateway import refusals
 from catalog.gateway.guard import GrantedTable, ScannedTable, SessionId
 from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
-from catalog.warehouse import Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
+from catalog.warehouse import (
+    Snapshot,
+    Warehouse,
+    WarehouseError,
+    duckdb_relation_sql,
+    granted_files,
+)
 
 _PINNED: Final = re.compile(r'"([A-Za-z][A-Za-z0-9_]{0,80})@([0-9]{1,19})"')
+MOST_CUTS: Final = 512  # versions cut down to grants that are kept ready
 FRESH: Final = 1.0  # how long a looked-up version counts as the newest [s]
 
 
@@ -59,20 +67,37 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One granted dataset variant under the name it has in SQL."""
+    """One granted dataset variant under the name it has in SQL.
+
+    Attributes
+    ----------
+    grants
+        By which its files are read, the one that lasts longest first; never empty.
+    snapshot
+        A version cut down to the granted files: what is not granted is not even named.
+    """
 
     name: str
-    grant: GrantedTable
+    grants: tuple[GrantedTable, ...]
     snapshot: Snapshot
 
     @property
-    def scanned(self) -> ScannedTable:
-        """The same for the access log."""
-        return ScannedTable(
-            dataset=self.grant.dataset,
-            variant=self.grant.variant,
-            snapshot_id=self.snapshot.snapshot_id,
-            grant_id=self.grant.grant_id,
+    def grant(self) -> GrantedTable:
+        """The grant that lasts longest."""
+        return self.grants[0]
+
+    @property
+    def scanned(self) -> tuple[ScannedTable, ...]:
+        """The same for the access log, grant by grant."""
+        return tuple(
+            ScannedTable(
+                dataset=grant.dataset,
+                variant=grant.variant,
+                snapshot_id=self.snapshot.snapshot_id,
+                grant_id=grant.grant_id,
+                partitions=grant.partitions,
+            )
+            for grant in self.grants
         )
 
 
@@ -101,11 +126,11 @@ class Workspace:
         return tuple(dict.fromkeys(f.path for t in self.readable.values() for f in t.snapshot.files))
 
     @property
-    def key(self) -> tuple[tuple[str, str, str, int], ...]:
+    def key(self) -> object:
         """Changes whenever a worker made for it may no longer serve."""
         return tuple(
             sorted(
-                (t.name, t.grant.dataset, t.grant.variant, t.snapshot.snapshot_id)
+                (t.name, t.grant.dataset, t.grant.variant, t.snapshot.snapshot_id, t.snapshot.files)
                 for t in self.readable.values()
             )
         )
@@ -135,11 +160,12 @@ class Workspace:
 
 
 class Versions:
-    """The newest version of each dataset variant, looked up at most once in `FRESH` seconds."""
+    """The newest version of each dataset variant, looked up at most once in `FRESH` seconds, as granted."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._known: dict[tuple[str, str], tuple[float, Snapshot | None]] = {}
+        self._cuts: dict[tuple[object, ...], tuple[Snapshot, tuple[int, ...]]] = {}
         self._lock = threading.Lock()
 
     def newest(self, dataset: str, variant: str) -> Snapshot | None:
@@ -157,7 +183,7 @@ class Versions:
         return snapshot
 
     def version(self, table: Table, snapshot_id: int) -> Snapshot:
-        """One version of a granted table.
+        """One version of a granted table, whole.
 
         Raises
         ------
@@ -171,9 +197,41 @@ class Versions:
             known = [str(s.snapshot_id) for s in self.all(table)]
             raise refusals.no_version(table.name, snapshot_id, known) from None
 
+    def granted(self, name: str, grants: Sequence[GrantedTable], snapshot: Snapshot) -> Table:
+        """A table of the files that grants cover; each file is read by the first grant that covers it.
+
+        Grants that add no file are left out, except that a table always keeps one.
+        """
+        if not grants[0].partitions:
+            return Table(name=name, grants=(grants[0],), snapshot=snapshot)
+        key = (snapshot.snapshot_id, *(grant.partitions for grant in grants))
+        with self._lock:
+            known = self._cuts.get(key)
+        if known is None:
+            known = _cut(snapshot, [grant.partitions for grant in grants])
+            with self._lock:
+                if len(self._cuts) >= MOST_CUTS:
+                    self._cuts.clear()
+                self._cuts[key] = known
+        cut, used = known
+        return Table(name=name, grants=tuple(grants[i] for i in used) or (grants[0],), snapshot=cut)
+
     def all(self, table: Table) -> tuple[Snapshot, ...]:
         """Every version of a granted table, newest first."""
         return self._warehouse.versions(table.grant.dataset, table.grant.variant)
+
+
+def _cut(snapshot: Snapshot, scopes: Sequence[Scope]) -> tuple[Snapshot, tuple[int, ...]]:
+    """A version's files in any of the scopes, and which scopes add files to those before them."""
+    paths: set[str] = set()
+    used = []
+    for number, scope in enumerate(scopes):
+        added = {file.path for file in granted_files(snapshot, wanted(scope))} - paths
+        if added:
+            used.append(number)
+            paths |= added
+    files = tuple(file for file in snapshot.files if file.path in paths)
+    return replace(snapshot, files=files), tuple(used)
 
 
 def asked_versions(text: str) -> tuple[tuple[str, int], ...]:
@@ -188,24 +246,30 @@ def pinned(workspace: Workspace, pins: Sequence[tuple[str, int]], versions: Vers
         table = next((t for t in workspace.tables.values() if fold(t.name) == fold(name)), None)
         if table is not None:
             full = f"{table.name}@{snapshot_id}"
-            snapshot = versions.version(table, snapshot_id)
-            found[full] = Table(name=full, grant=table.grant, snapshot=snapshot)
+            found[full] = versions.granted(full, table.grants, versions.version(table, snapshot_id))
     return replace(workspace, pinned=found)
 
 
 def resolve(grants: Sequence[GrantedTable], versions: Versions, now: datetime) -> Workspace:
-    """Grants to tables; the longest grant of a dataset variant counts."""
-    tables: dict[str, Table] = {}
+    """Grants to tables: each has the files of the newest version that its grants cover together."""
+    held: dict[str, list[GrantedTable]] = {}
     expired: dict[str, datetime] = {}
-    for grant in sorted(grants, key=lambda g: (g.expires is None, g.expires, g.grant_id)):
+    for grant in sorted(grants, key=_lasts, reverse=True):
         name = sql_name(grant.dataset, grant.variant)
         if grant.expires is not None and grant.expires <= now:
-            expired[name] = grant.expires
-            continue
-        snapshot = versions.newest(grant.dataset, grant.variant)
+            expired.setdefault(name, grant.expires)
+        else:
+            held.setdefault(name, []).append(grant)
+    tables: dict[str, Table] = {}
+    for name, together in held.items():
+        snapshot = versions.newest(together[0].dataset, together[0].variant)
         if snapshot is not None:
-            tables[name] = Table(name=name, grant=grant, snapshot=snapshot)
+            tables[name] = versions.granted(name, together, snapshot)
     return Workspace(tables=tables, expired={n: w for n, w in expired.items() if n not in tables})
+
+
+def _lasts(grant: GrantedTable) -> tuple[bool, datetime, str]:
+    return grant.expires is None, grant.expires or datetime.min.replace(tzinfo=UTC), grant.grant_id
 
 
 def quoted(name: str) -> str:

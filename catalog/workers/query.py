@@ -19,6 +19,7 @@ KINDS: dict[str, Callable[[str], Any]] = {  # of bound values
     "int": int, "float": float, "str": str, "decimal": Decimal,
     "date": date.fromisoformat, "datetime": datetime.fromisoformat,
 }  # fmt: skip
+CANCELLED = {"cancelled", "grant-ended"}
 FAILURES = {  # reason: (Korean, English)
     "cancelled": ("질의가 취소되었습니다.", "The query was cancelled."),
     "time-limit": (
@@ -57,6 +58,7 @@ class Query:
         self.started = self.said = 0.0
         self.rows = self.bytes = 0
         self.reason = ""  # why it must stop; the first one counts
+        self.wording = ("", "")  # Korean and English, where the broker words it
         self.lock = threading.Lock()
         self.context: Any = None  # valid only while the call runs: cleared under the lock
         self.cursor: duckdb.DuckDBPyConnection | None = None

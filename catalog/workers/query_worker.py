@@ -2,8 +2,9 @@
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
 `admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
-`cancel {query_id}` (the handle's start), `drop {name}`, `drain`; out `ready`, `broken`, `admitted`,
-`progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason}`.
+`cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`, `drain`; out
+`ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
+`finished {handle, status, rows, bytes, seconds, reason}`.
 An admitted handle is good once, for `ttl` seconds; the reader of what is run holds its socket already.
 `save_as` keeps the rows as `campus.<name>` instead of sending them.
 """
@@ -24,9 +25,10 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from .control import Control, bound
-from .query import Query, one_line, reason_of, words
+from .query import CANCELLED, Query, one_line, reason_of, words
 from .sink import Sink
 
+MOST_TOLD = 50  # stopped queries whose readers have not come yet
 TICK = 0.05  # how often cancellation and limits are looked at [s]
 KEPT = (  # bytes of all saved tables, in memory and spilled
     "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
@@ -36,6 +38,7 @@ OFF = [
     *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
     "python_enable_replacements",
 ]
+LINGER = 2.0  # a draining worker stays after its last query: the end of the answer is still on its way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
 
@@ -82,8 +85,10 @@ class Worker(flight.FlightServerBase):
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
         self.running: dict[str, Query] = {}
+        self.told: dict[str, dict[str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
         self.draining = False
+        self.ended = time.monotonic()
         super().__init__("grpc+unix://" + settings["listen"])
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.FlightDataStream:
@@ -92,8 +97,9 @@ class Worker(flight.FlightServerBase):
             query = self.waiting.pop(ticket.ticket.hex(), None)
             if query is not None:
                 self.running[query.handle] = query
+            told = self.told.pop(ticket.ticket.hex(), None)
         if query is None:
-            raise failed(words("unknown-ticket"))
+            raise failed(told or words("unknown-ticket"))
         try:
             reader = self.open(query, context)
         except BaseException as error:
@@ -181,7 +187,8 @@ class Worker(flight.FlightServerBase):
         with self.lock:
             known = self.running.pop(query.handle, None) or self.waiting.pop(query.handle, None)
         reason = "" if error is None else reason_of(query, error)
-        status = "finished" if error is None else "cancelled" if reason == "cancelled" else "failed"
+        status = "finished" if error is None else "cancelled" if reason in CANCELLED else "failed"
+        self.ended = time.monotonic()
         if known is not None:
             seconds = time.monotonic() - query.admitted
             self.control.send(
@@ -190,6 +197,8 @@ class Worker(flight.FlightServerBase):
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
+        if query.wording[0]:
+            return {"reason": reason, "ko": query.wording[0], "en": query.wording[1]}
         return words(
             reason or "query-error",
             seconds=f"{query.seconds:g}",
@@ -207,6 +216,7 @@ class Worker(flight.FlightServerBase):
                 running = list(self.running.values())
                 expired = [q for q in self.waiting.values() if q.expires < now]
                 idle = self.draining and not self.running and not self.waiting
+                idle = idle and now - self.ended > LINGER
             for query in running:
                 query.look(now)
                 if (progress := query.progress(now)) is not None:
@@ -234,23 +244,28 @@ class Worker(flight.FlightServerBase):
                     sink = Sink(self.control.descriptor(), query.must_stop)
                     threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
                 case "cancel":
-                    self.cancel(str(message["query_id"]))
+                    said = str(message.get("ko", "")), str(message.get("en", ""))
+                    self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
                 case "drop":
                     self.drop(str(message["name"]))
                 case "drain":
                     self.draining = True
         os._exit(0)
 
-    def cancel(self, query_id: str) -> None:
+    def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""
         with self.lock:
             waiting = [q for q in self.waiting.values() if q.handle.startswith(query_id)]
             running = [q for q in self.running.values() if q.handle.startswith(query_id)]
         for query in running:
-            query.stop("cancelled")
+            query.wording = said
+            query.stop(reason)
         for query in waiting:
-            query.reason = "cancelled"
-            self.end(query, duckdb.InterruptException("cancelled"))
+            query.wording, query.reason = said, reason
+            shown = self.end(query, duckdb.InterruptException("cancelled"))
+            if said[0]:
+                with self.lock:
+                    self.told = {**dict(list(self.told.items())[-MOST_TOLD:]), query.handle: shown}
 
 
 def quoted(name: str) -> str:

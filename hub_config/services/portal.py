@@ -30,6 +30,7 @@ from access_control.portal.hub_client import HubClient
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
 from access_control.projects.desk import ProjectsDesk
+from access_control.requests.desk import RequestsDesk
 from access_control.sessions.desk import SessionsDesk
 from catalog.descriptions import load_all
 from catalog.sandbox.launcher import Launcher
@@ -64,7 +65,8 @@ def services_of(settings: Settings) -> Services:
         ),
         people=PeopleDesk(db),
         projects=ProjectsDesk(db),
-        grants=GrantsDesk(db),
+        grants=GrantsDesk(db, datasets),
+        requests=RequestsDesk(db, datasets),
         sessions=SessionsDesk(db),
         exports=ExportsDesk(db, state / "exports" / "blobs"),
         ingests=IngestsDesk(db, state / "uploads", launcher, warehouse),

@@ -24,7 +24,7 @@ from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
 from access_control.sessions.desk import SessionsDesk
 from catalog.descriptions import Dataset, Tier, load_all
-from catalog.descriptions.variants import MAIN, TWIN
+from catalog.descriptions.variants import MAIN, TWIN, open_variants
 from catalog.samples import load_samples
 from catalog.synth.publish import load_twins
 from catalog.synth.publish import twins as declared_twins
@@ -66,8 +66,10 @@ def prepare(settings: Settings, now: datetime) -> None:
 
     _say(step="grants")
     projects = ProjectsDesk(db)
-    open_datasets = [d.name for d in descriptions.values() if d.tier is Tier.OPEN]
-    projects.ensure_default(now, open_datasets, declared_twins(descriptions))
+    opened = [(d.name, variant) for d in descriptions.values() for variant in open_variants(d)]
+    mains = [name for name, variant in opened if variant == MAIN]
+    others = [(name, variant) for name, variant in opened if variant != MAIN]
+    projects.ensure_default(now, mains, declared_twins(descriptions), others)
     for board in load_dashboards(settings.repo / "notebooks" / "dashboards").values():
         projects.ensure_dashboard(board.name, board.title, board.datasets, now)
 

@@ -16,12 +16,15 @@ from access_control.grants.desk import GrantsDesk
 from access_control.people.desk import PeopleDesk
 from access_control.people.model import Kind, Person, Role
 from access_control.projects.desk import ProjectsDesk
+from access_control.requests.desk import RequestsDesk
 from access_control.sessions.desk import SessionsDesk
 from access_control.sessions.model import Session
+from catalog.descriptions import load_all
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 PASSWORD = "한강에서 자전거를 탄다"
 OPEN = ("card_sales", "living_population")
+DATASETS = load_all(Path(__file__).resolve().parents[2] / "datasets")
 
 
 class Campus:
@@ -33,7 +36,8 @@ class Campus:
         self.blobs = blobs
         self.people = PeopleDesk(db)
         self.projects = ProjectsDesk(db)
-        self.grants = GrantsDesk(db)
+        self.grants = GrantsDesk(db, DATASETS)
+        self.requests = RequestsDesk(db, DATASETS)
         self.sessions = SessionsDesk(db)
         self.exports = ExportsDesk(db, blobs)
         self._log = log

@@ -23,6 +23,7 @@ from access_control.people.model import Person, Role
 from access_control.projects.store import member as member_table
 from access_control.sessions.model import Session
 from catalog.descriptions import Text
+from catalog.descriptions.scope import scope_of
 from catalog.errors import CatalogError
 from catalog.gateway.guard import (
     ExportRefused,
@@ -153,8 +154,26 @@ def test_of_two_grants_on_one_table_the_longer_counts(campus: Campus, guard: Cam
     campus.projects.create(officer, "shops", Text(ko="상권", en="Shops"), PURPOSE, [minji], NOW)
     for days in (10, 30, 20):
         campus.grants.give(officer, "shops", "card_sales", "main", PURPOSE, later(days=days), NOW)
-    [table] = guard.granted(identity(campus.session(minji, "shops")), NOW)
-    assert table.expires == later(days=30)
+    who = identity(campus.session(minji, "shops"))
+    [table] = [t for t in guard.granted(who, NOW) if t.dataset == "card_sales"]
+    assert (table.expires, table.purpose) == (later(days=30), PURPOSE), "its own before the open one"
+
+
+def test_every_session_of_a_person_reads_what_is_open_beside_its_own_grants(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    minji, officer = campus.person("minji"), campus.person("officer", Role.STAFF)
+    campus.projects.create(minji, "shops", Text(ko="상권", en="Shops"), PURPOSE, [minji], NOW)
+    shops, shared = identity(campus.session(minji, "shops")), identity(campus.session(minji))
+    for month in ("2025-01", "2025-02"):
+        campus.grants.give(
+            officer, "shops", "card_spending", "main", PURPOSE, later(days=9), NOW,
+            scope_of({"month": [month]}),
+        )  # fmt: skip
+    own = [t for t in guard.granted(shops, NOW) if t.dataset == "card_spending"]
+    assert [t.partitions for t in own] == [(("month", ("2025-01",)),), (("month", ("2025-02",)),)]
+    assert sorted(set(datasets(guard, shops)) - {"card_spending"}) == sorted(OPEN)
+    assert datasets(guard, shared) == sorted(OPEN), "another project's grants are not"
 
 
 def test_a_dashboard_reads_with_its_own_grants_and_exports_nothing(

@@ -11,8 +11,6 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from access_control.errors import Missing
-from access_control.people.model import Role
-from access_control.people.policy import must_hold
 from access_control.portal import figures
 from access_control.portal.examples import examples, readme_of
 from access_control.portal.facts import EMPTY, REPO, Figure
@@ -20,7 +18,8 @@ from access_control.portal.serving import get
 from access_control.portal.visit import Visit
 from catalog.codes import load as load_codes
 from catalog.descriptions import Dataset
-from catalog.descriptions.variants import MAIN, TWIN, sql_name
+from catalog.descriptions.published import differs
+from catalog.descriptions.variants import MAIN, TWIN, sql_name, tier_of
 from catalog.search import FACETS, Option
 from catalog.warehouse import Difference, Snapshot, difference
 
@@ -93,16 +92,10 @@ def dataset(visit: Visit) -> Response:
         period_chart=figures.columns(sample.periods),
         areas=sample.areas,
         area_chart=figures.bars_of(sample.areas),
-        apply_at=_apply_at(visit),
+        apply_at=f"/requests/new?dataset={name}",
+        variants=[(v, differs(found, v), tier_of(found, v.name)) for v in found.variants],
         systems=load_codes().systems,
     )
-
-
-def _apply_at(visit: Visit) -> str:
-    """Where access is asked for: by registering, then at one's projects; who decides goes to grants."""
-    if visit.person is None:
-        return "/apply"
-    return "/grants" if must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR) else "/projects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

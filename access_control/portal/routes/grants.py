@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from access_control.errors import AccessError, Conflict, Denied, Invalid, Missing
 from access_control.grants.model import MAIN
-from access_control.people.model import Role
+from access_control.grants.policy import may_revoke
+from access_control.people.model import SYSTEM, Role
 from access_control.people.policy import must_hold
+from access_control.portal.scopes import worded
 from access_control.portal.serving import get, post, problem, status_of
 from access_control.portal.visit import Visit
 from access_control.portal.wording import end_of_day
@@ -58,7 +60,8 @@ def revoke(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, error: AccessError | None = None) -> Response:
-    found = visit.services.grants.all_effective(visit.require(), visit.now)
+    person, datasets = visit.require(), visit.services.datasets
+    found = visit.services.grants.all_effective(person, visit.now)
     given = {name: visit.form.text(name)[:3000] for name in FIELDS}
     given["expires"] = given["expires"] or visit.t.day(visit.now + timedelta(days=USUAL_DAYS))
     return visit.render(
@@ -66,10 +69,13 @@ def _page(visit: Visit, error: AccessError | None = None) -> Response:
         status=status_of(error) if error else 200,
         error=problem(visit, error) if error else "",
         given=given,
-        grants=found,
+        grants=[g for g in found if g.given_by != SYSTEM],
+        standing=[g for g in found if g.given_by == SYSTEM],
+        scopes={g.id: worded(visit.t, datasets.get(g.dataset), g.variant, g.partitions) for g in found},
         projects=sorted({grant.project for grant in found}),
-        datasets=visit.services.datasets,
-        may_change=bool(must_hold(visit.require(), Role.STAFF, Role.ADMINISTRATOR)),
+        datasets=datasets,
+        may_give=bool(must_hold(person, Role.STAFF, Role.ADMINISTRATOR)),
+        may_revoke={g.id: bool(may_revoke(person, g)) for g in found},
     )
 
 

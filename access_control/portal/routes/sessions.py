@@ -10,10 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from access_control.errors import Missing
 from access_control.portal.guarding import PAGE_HEADERS, safe_next
 from access_control.portal.hub_client import HubError, ServerState
+from access_control.portal.scopes import worded
 from access_control.portal.serving import get, post
 from access_control.portal.starts import Phase
 from access_control.portal.visit import Visit
 from access_control.projects.model import Project
+from access_control.projects.policy import administers
 from access_control.sessions.model import site as site_of
 
 UNKNOWN = ServerState(exists=False, ready=False, pending="")
@@ -41,6 +43,12 @@ async def projects(visit: Visit) -> Response:
         sites={p.slug: site_of(person.handle, p.slug) for p in mine},
         hub_away=hub_away,
         datasets=services.datasets,
+        scopes={
+            g.id: worded(visit.t, services.datasets.get(g.dataset), g.variant, g.partitions)
+            for held in grants.values()
+            for g in held
+        },
+        administers=bool(administers(person)),
     )
 
 

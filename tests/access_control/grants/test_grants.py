@@ -9,6 +9,7 @@ from access_control.errors import Denied, Invalid, Missing
 from access_control.grants.model import Grant
 from access_control.people.model import Person, Role
 from catalog.descriptions import Text
+from catalog.descriptions.scope import scope_of
 from tests.access_control.campus import NOW, OPEN, Campus, later
 
 PURPOSE = "상권의 변화를 분석합니다"
@@ -83,7 +84,45 @@ def test_a_grant_that_cannot_be_says_why(
     assert refused.value.reason == reason
 
 
-def test_custodians_see_every_grant_and_give_none(campus: Campus, officer: Person) -> None:
+def test_private_data_never_go_to_the_project_everybody_is_in(campus: Campus, officer: Person) -> None:
+    campus.projects.ensure_default(NOW, OPEN)
+    with pytest.raises(Denied) as refused:
+        campus.grants.give(officer, "open-data", "card_spending", "main", PURPOSE, later(days=1), NOW)
+    assert refused.value.reason == "grant-default-project"
+    campus.grants.give(officer, "open-data", "card_sales", "main", PURPOSE, later(days=1), NOW)
+    campus.grants.give(officer, "open-data", "card_spending", "twin", PURPOSE, later(days=1), NOW)
+
+
+def test_a_grant_names_parts_its_dataset_has(campus: Campus, officer: Person) -> None:
+    def give_parts(variant: str = "main", **parts: list[str]) -> Grant:
+        return campus.grants.give(
+            officer, "shops", "card_spending", variant, PURPOSE, later(days=1), NOW, scope_of(parts)
+        )
+
+    made = give_parts(month=["2025-02", "2025-01", "2025-01"], gu=["11110"])
+    assert made.partitions == (("gu", ("11110",)), ("month", ("2025-01", "2025-02")))
+    assert campus.grants.effective("shops", NOW) == (made,)
+    assert campus.events()[-1].detail["partitions"] == {"gu": ["11110"], "month": ["2025-01", "2025-02"]}
+    for variant, parts, reason in (
+        ("main", {"quarter": ["20251"]}, "grant-partition-unknown"),
+        ("main", {"gu": []}, "grant-partition-empty"),
+        ("main", {"gu": ["99999"]}, "grant-partition-value"),
+        ("main", {"gu": ["1111"]}, "grant-partition-value"),
+        ("main", {"month": ["2025-13"]}, "grant-partition-value"),
+        ("main", {"month": ["2025-01' OR '"]}, "grant-partition-value"),
+        ("main", {"gu": ["11110"], "month": [""]}, "grant-partition-value"),
+        ("main", {"gu": [f"{n:05}" for n in range(1001)]}, "grant-partition-many"),
+        ("twin", {"gu": ["11110"]}, "grant-partition-unknown"),
+        ("nothing", {}, "grant-variant-unknown"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            give_parts(variant, **parts)
+        assert refused.value.reason == reason
+    with pytest.raises(Missing):
+        campus.grants.give(officer, "shops", "no_such", "main", PURPOSE, later(days=1), NOW)
+
+
+def test_custodians_see_every_grant_and_take_back_what_people_gave(campus: Campus, officer: Person) -> None:
     custodian = campus.person("custodian", Role.CUSTODIAN)
     auditor = campus.person("auditor", Role.AUDITOR)
     campus.projects.ensure_default(NOW, OPEN)
@@ -97,3 +136,8 @@ def test_custodians_see_every_grant_and_give_none(campus: Campus, officer: Perso
         assert refused.value.reason == "only-custodian"
     with pytest.raises(Denied):
         give(campus, custodian)
+    campus.grants.revoke(custodian, grant.id, "목적이 끝났습니다", NOW)
+    standing = next(g for g in listed if g.given_by == "campus")
+    with pytest.raises(Denied) as refused:
+        campus.grants.revoke(custodian, standing.id, "목적이 끝났습니다", NOW)
+    assert refused.value.reason == "only-staff"

@@ -25,7 +25,7 @@ from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
-from catalog.descriptions import load_all
+from catalog.descriptions import Tier, load_all
 from catalog.samples import load_samples
 from catalog.sandbox.launcher import Launcher
 from catalog.synth.publish import load_twins
@@ -148,7 +148,7 @@ def services(
     (boards / "living_population").mkdir(parents=True)
     (boards / "living_population" / "dashboard.yml").write_text(BOARD, "utf-8")
     datasets = load_all(REPO / "datasets")
-    campus.projects.ensure_default(NOW, datasets)
+    campus.projects.ensure_default(NOW, [d.name for d in datasets.values() if d.tier is Tier.OPEN])
     client = HubClient(tmp_path / "hub.sock", hub.token)
     return Services(
         installation=Installation(
@@ -163,6 +163,7 @@ def services(
         people=campus.people,
         projects=campus.projects,
         grants=campus.grants,
+        requests=campus.requests,
         sessions=campus.sessions,
         exports=campus.exports,
         ingests=IngestsDesk(campus.db, tmp_path / "uploads", ingesting, ingesting.warehouse),

@@ -68,16 +68,34 @@ async def test_a_page_shows_coverage_codes_examples_and_lineage(portal: Portal) 
     assert 'rel="alternate" type="application/ld+json" href="/datasets/living_population/dcat.jsonld"' in page
 
 
+async def test_a_variant_says_how_it_differs_and_who_may_read_it(portal: Portal) -> None:
+    page = (await portal.browser().get("/datasets/card_spending")).text
+    assert "card_spending_gu_monthly" in page
+    assert 'href="/requests/new?dataset=card_spending&amp;variant=gu_monthly"' in page
+    changed = dict(portal.services.datasets)
+    [variant] = changed["card_spending"].variants
+    opened = replace(changed["card_spending"], variants=(replace(variant, tier=Tier.OPEN),))
+    object.__setattr__(portal.services, "datasets", changed | {"card_spending": opened})
+    page = (await portal.browser().get("/datasets/card_spending")).text
+    assert "모든 세션에서 읽을 수 있음" in page and "variant=gu_monthly" not in page
+    portal.campus.person("minji")
+    asked = await (await portal.signed_in("minji")).get(
+        "/requests/new?dataset=card_spending&variant=gu_monthly"
+    )
+    assert asked.status == 400 and "공개 데이터입니다" in asked.text
+
+
 async def test_access_can_be_applied_for_where_it_is_needed(portal: Portal) -> None:
     assert "이용 권한 신청" not in (await portal.browser().get("/datasets/card_sales")).text
     changed = dict(portal.services.datasets)
     changed["card_sales"] = replace(changed["card_sales"], tier=Tier.CONTROLLED)
     object.__setattr__(portal.services, "datasets", changed)
-    page = (await portal.browser().get("/datasets/card_sales")).text
-    assert "이용 권한 신청" in page and 'primary" href="/apply"' in page
     portal.campus.person("minji")
-    signed_in = await portal.signed_in("minji")
-    assert 'primary" href="/projects">이용 권한 신청' in (await signed_in.get("/datasets/card_sales")).text
+    for browser in (portal.browser(), await portal.signed_in("minji")):
+        page = (await browser.get("/datasets/card_sales")).text
+        assert 'primary" href="/requests/new?dataset=card_sales">이용 권한 신청' in page
+    there = await portal.browser().get("/requests/new?dataset=card_sales")
+    assert there.location == "/sign-in?next=%2Frequests%2Fnew%3Fdataset%3Dcard_sales"
 
 
 async def test_machines_get_three_formats_and_the_whole_catalogue(portal: Portal) -> None:

@@ -13,13 +13,16 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from access_control.people.model import Kind, Role
 from access_control.portal.services import Services
-from tests.access_control.campus import NOW, PASSWORD, Campus
+from catalog.descriptions import Text
+from catalog.descriptions.scope import scope_of
+from tests.access_control.campus import NOW, PASSWORD, Campus, later
 from tests.access_control.ingests.simulator import SimulatedLauncher
 from tests.access_control.ingests.test_ingests import subway as delivery
 from tests.access_control.portal.conftest import REPO, serving_on_tcp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = REPO / ".web" / "node_modules" / "axe-core" / "axe.min.js"
+MONTHS = ["2025-01", "2025-02"]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 FLAGS = [
     "--headless",
@@ -44,8 +47,21 @@ PAGES = {
         "/sign-in",
         "/nowhere",
     ],
-    "minji": ["/projects", "/exports", "/exports/new?project=open-data", "/exports/{export}", "/audit"],
-    "boss": ["/applications", "/people", "/grants"],
+    "minji": [
+        "/projects",
+        "/projects/new",
+        "/projects/jongno",
+        "/requests",
+        "/requests/new?dataset=card_spending",
+        "/requests/{narrowed}",
+        "/requests/{refused}",
+        "/exports",
+        "/exports/new?project=open-data",
+        "/exports/{export}",
+        "/audit",
+    ],
+    "custodian": ["/decisions", "/requests/{asked}", "/requests/{narrowed}", "/grants"],
+    "boss": ["/applications", "/people", "/grants", "/projects/all"],
     "checker": ["/reviews", "/exports/{export}", "/exports/{export}/files/1/view"],
     "auditor": ["/audit"],
     "sora": ["/ingest", "/ingest/{good}", "/ingest/{bad}", "/ingest/{odd}", "/ingest/{working}"],
@@ -86,6 +102,25 @@ def address(services: Services, campus: Campus, ingesting: SimulatedLauncher) ->
         NOW,
     )
     campus.export(minji)
+    custodian = campus.person("custodian", Role.CITIZEN, Role.CUSTODIAN)
+    title = Text(ko="종로 상권의 변화", en="Shops of Jongno")
+    campus.projects.create(minji, "jongno", title, "종로구 상권의 변화를 봅니다", [minji], NOW)
+    for parts in ({"gu": ["11110", "11140"], "month": MONTHS}, {"gu": ["11110"], "month": MONTHS}, {}):
+        asked = campus.requests.submit(
+            minji,
+            "jongno",
+            "card_spending",
+            "main",
+            scope_of(parts),
+            "상권별 소비를 비교합니다",
+            later(days=90),
+            NOW,
+        )
+        if not parts:
+            campus.requests.reject(custodian, asked.id, "범위를 종로구로 좁혀 다시 신청해 주세요", NOW)
+        elif len(parts["gu"]) == 1:
+            only = scope_of({"gu": ["11110"], "month": MONTHS[:1]})
+            campus.requests.approve(custodian, asked.id, only, later(days=30), "한 달만 드립니다", NOW)
     campus.person("sora", Role.STAFF)
     deliveries = {
         "good": {"CARD_SUBWAY_MONTH_202601.csv": delivery("202601")},
@@ -146,6 +181,8 @@ async def test_pages_are_accessible_and_fit_a_phone(
     [request] = campus.exports.mine("minji")
     runs = services.ingests.runs("sora", NOW)
     ingests = dict(zip(("working", "odd", "bad", "good"), (run.id for run in runs), strict=True))
+    asked = dict(zip(("refused", "narrowed", "asked"), campus.requests.mine("minji"), strict=True))
+    numbers = {name: str(r.id) for name, r in asked.items()}
     for handle, paths in PAGES.items():
         context = await chromium.new_context(viewport={"width": 1280, "height": 900})
         page = await context.new_page()
@@ -155,7 +192,7 @@ async def test_pages_are_accessible_and_fit_a_phone(
         if handle:
             await sign_in(page, address, handle)
         for path in paths:
-            await page.goto(address + path.format(export=request.id, **ingests))
+            await page.goto(address + path.format(export=request.id, **ingests, **numbers))
             assert await page.locator("html").get_attribute("lang") == lang
             assert await page.locator("h1").count() == 1
             assert not [text for text in said if "Content Security Policy" in text], path

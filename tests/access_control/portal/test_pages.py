@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -13,7 +14,16 @@ from tests.access_control.campus import NOW, PASSWORD
 from tests.access_control.portal.conftest import URL, Portal
 
 PUBLIC = ["/", "/datasets", "/datasets/living_population", "/dashboards", "/apply", "/apply/done", "/sign-in"]
-FOR_PEOPLE = ["/projects", "/exports", "/reviews", "/applications", "/people", "/grants", "/ingest", "/audit"]
+FOR_PEOPLE = [
+    "/projects",
+    "/projects/new",
+    "/requests",
+    "/exports",
+    "/reviews",
+    "/applications",
+    "/decisions",
+]
+FOR_PEOPLE += ["/people", "/grants", "/ingest", "/audit"]
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -46,10 +56,12 @@ async def test_every_page_forbids_what_it_does_not_need(portal: Portal, path: st
 @pytest.mark.parametrize("path", FOR_PEOPLE)
 async def test_a_page_for_people_sends_others_to_sign_in(portal: Portal, path: str) -> None:
     answer = await portal.browser().get(path)
-    assert (answer.status, answer.location) == (303, f"/sign-in?next=%2F{path[1:]}")
+    assert (answer.status, answer.location) == (303, f"/sign-in?next={quote(path, safe='')}")
 
 
-@pytest.mark.parametrize("path", ["/reviews", "/applications", "/people", "/grants", "/ingest", "/audit"])
+@pytest.mark.parametrize(
+    "path", ["/reviews", "/applications", "/decisions", "/people", "/grants", "/ingest", "/audit"]
+)
 async def test_a_citizen_is_told_why_not(portal: Portal, path: str) -> None:
     portal.campus.person("minji")
     citizen = await portal.signed_in("minji")
@@ -198,7 +210,15 @@ async def test_looking_changes_nothing_but_the_record_of_looking(portal: Portal)
     campus.person("minji")
     citizen = await portal.signed_in("minji")
     before = campus.actions()
-    for path in ("/", "/datasets", "/projects", "/exports", "/exports/new?project=open-data"):
+    for path in (
+        "/",
+        "/datasets",
+        "/projects",
+        "/requests",
+        "/projects/new",
+        "/exports",
+        "/exports/new?project=open-data",
+    ):
         assert (await citizen.get(path)).status == 200
     assert campus.actions() == before
     assert not portal.hub.users

@@ -8,6 +8,7 @@ from access_control.audit.event import Action
 from access_control.errors import Conflict, Denied, Invalid, Missing
 from access_control.people.model import Role
 from access_control.projects.model import OPEN_DATA, ProjectKind
+from access_control.projects.policy import OWN_MAX
 from catalog.descriptions import Text
 from tests.access_control.campus import NOW, OPEN, Campus, later
 
@@ -38,7 +39,7 @@ def test_what_cannot_be_a_project_says_why_and_leaves_nothing(campus: Campus) ->
     campus.projects.create(officer, "shops", TITLE, PURPOSE, [], NOW)
     before = campus.actions()
     with pytest.raises(Denied) as denied:
-        campus.projects.create(minji, "mine", TITLE, PURPOSE, [minji], NOW)
+        campus.projects.create(minji, "theirs", TITLE, PURPOSE, ["officer"], NOW)
     assert denied.value.reason == "only-staff"
     with pytest.raises(Conflict):
         campus.projects.create(officer, "shops", TITLE, PURPOSE, [], NOW)
@@ -120,3 +121,73 @@ def test_twins_are_open_to_everybody_and_private_deliveries_are_not(campus: Camp
     assert campus.actions().count(Action.GRANT_GIVEN) == 2
     campus.projects.ensure_default(NOW, ["dong_codes"])
     assert tables() == [("dong_codes", "main")], "no longer declared: taken back"
+
+
+def test_anybody_makes_a_project_of_their_own_and_chooses_who_works_in_it(campus: Campus) -> None:
+    minji, jiwoo = campus.person("minji"), campus.person("jiwoo")
+    mine = campus.projects.create(minji, "mine", TITLE, PURPOSE, [minji], NOW)
+    assert mine.kind is ProjectKind.PERSONAL
+    campus.projects.add_member(minji, "mine", "jiwoo", NOW)
+    project, members = campus.projects.look(jiwoo, "mine")
+    assert (project.kind, members) == (ProjectKind.SHARED, (minji, jiwoo))
+    with pytest.raises(Conflict):
+        campus.projects.add_member(minji, "mine", "jiwoo", NOW)
+    campus.projects.remove_member(jiwoo, "mine", "minji", NOW)
+    assert campus.projects.look(jiwoo, "mine")[0].kind is ProjectKind.PERSONAL
+    with pytest.raises(Missing):
+        campus.projects.look(minji, "mine")
+    with pytest.raises(Denied) as refused:
+        campus.projects.remove_member(jiwoo, "mine", "jiwoo", NOW)
+    assert refused.value.reason == "project-member-last"
+    with pytest.raises(Missing):
+        campus.projects.add_member(jiwoo, "mine", "ghost", NOW)
+    changes = [(e.action, e.actor, e.object) for e in campus.events() if e.project == "mine"]
+    assert changes == [
+        (Action.PROJECT_CREATED, "minji", "project:mine"),
+        (Action.PROJECT_MEMBER_ADDED, "minji", "person:jiwoo"),
+        (Action.PROJECT_MEMBER_REMOVED, "jiwoo", "person:minji"),
+    ]
+
+
+def test_strangers_change_nothing_and_kept_projects_stay_as_they_are(campus: Campus) -> None:
+    minji, mallory = campus.person("minji"), campus.person("mallory")
+    officer = campus.person("officer", Role.STAFF)
+    campus.projects.create(minji, "mine", TITLE, PURPOSE, [minji], NOW)
+    campus.projects.ensure_dashboard("flow", TITLE, [], NOW)
+    for by, slug, reason in (
+        (mallory, "mine", "only-staff"),
+        (minji, OPEN_DATA, "project-kept"),
+        (officer, "dashboard-flow", "project-kept"),
+    ):
+        with pytest.raises(Denied) as refused:
+            campus.projects.add_member(by, slug, "mallory", NOW)
+        assert refused.value.reason == reason
+        with pytest.raises(Denied):
+            campus.projects.remove_member(by, slug, "minji", NOW)
+    with pytest.raises(Denied):
+        campus.projects.every(minji)
+    assert [p.slug for p in campus.projects.every(officer)] == ["mine", OPEN_DATA]
+
+
+def test_members_of_a_project_with_granted_data_are_added_by_staff_outside_it(campus: Campus) -> None:
+    minji, officer = campus.person("minji"), campus.person("officer", Role.STAFF)
+    campus.person("jiwoo")
+    campus.projects.create(minji, "mine", TITLE, PURPOSE, [minji], NOW)
+    grant = campus.grants.give(officer, "mine", "card_spending", "main", PURPOSE, later(days=9), NOW)
+    for by, added in ((minji, "jiwoo"), (officer, "officer")):
+        with pytest.raises(Denied) as refused:
+            campus.projects.add_member(by, "mine", added, NOW)
+        assert refused.value.reason == "project-members-held"
+    campus.projects.add_member(officer, "mine", "jiwoo", NOW)
+    campus.projects.remove_member(minji, "mine", "jiwoo", NOW)
+    campus.grants.revoke(officer, grant.id, "기간이 끝났습니다", NOW)
+    campus.projects.add_member(minji, "mine", "jiwoo", NOW)
+
+
+def test_a_person_belongs_to_so_many_projects_and_no_more(campus: Campus) -> None:
+    minji = campus.person("minji")
+    for number in range(OWN_MAX):
+        campus.projects.create(minji, f"p{number}", TITLE, PURPOSE, [minji], NOW)
+    with pytest.raises(Denied) as refused:
+        campus.projects.create(minji, "one-more", TITLE, PURPOSE, [minji], NOW)
+    assert refused.value.reason == "projects-too-many"

@@ -114,6 +114,23 @@ def test_the_catalogue_in_two_languages(session: Installation) -> None:
         campus.describe("living_population")
 
 
+def test_a_grant_on_parts_is_shown_with_its_parts(session: Installation) -> None:
+    session.guard.grant("living_population", partitions=(("month", ("2026-01", "2026-02")),))
+    about = campus.describe("living_population")
+    assert "[month 2026-01, 2026-02]" in repr(about) and "[month 2026-01, 2026-02]" in about._repr_html_()
+    assert 0 < about.rows < PUBLISHED["living_population"]
+    assert "읽기 가능 [month 2026-01, 2026-02]" in campus.datasets()._repr_html_()
+    assert campus.sql("SELECT count(*) AS n FROM living_population").df()["n"][0] == about.rows
+
+
+def test_a_grant_that_ends_stops_what_runs_and_says_so_in_the_notebook(session: Installation) -> None:
+    threading.Timer(1.0, session.guard.grants.clear).start()
+    with pytest.raises(campus.QueryFailed, match="이용 권한이 끝나거나") as stopped:
+        campus.sql(SLOW).arrow()
+    assert stopped.value.reason == "grant-ended"
+    assert campus.sql("SELECT 1 AS one").df()["one"][0] == 1
+
+
 def test_a_twin_is_a_table_of_its_own_and_says_so(session: Installation) -> None:
     assert "card_spending_twin" not in campus.datasets().names
     session.guard.grant("card_spending", variant="twin")

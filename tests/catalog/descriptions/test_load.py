@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from catalog.descriptions import DescriptionError, load, load_all
+from catalog.descriptions import DescriptionError, ExportClass, Tier, load, load_all
+from catalog.descriptions.published import described
+from catalog.descriptions.variants import open_variants, tier_of
 
 REPO = Path(__file__).resolve().parents[3]
 SUBWAY = REPO / "datasets" / "subway_ridership" / "dataset.yml"
@@ -169,3 +171,44 @@ def test_a_column_that_may_be_missing_parts_no_rows(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError) as refused:
         load(file)
     assert refused.value.key == "partitions[0].from"
+
+
+def opened(tmp_path: Path, **changes: Any) -> Path:
+    content = yaml.safe_load((REPO / "datasets" / "card_spending" / "dataset.yml").read_text("utf-8"))
+    content["variants"][0] |= changes
+    file = tmp_path / "card_spending" / "dataset.yml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return file
+
+
+def test_a_variant_may_be_open_where_its_dataset_is_not(tmp_path: Path) -> None:
+    dataset = load(opened(tmp_path, tier="open"))
+    assert (dataset.tier, tier_of(dataset, "main")) == (Tier.CONTROLLED, Tier.CONTROLLED)
+    assert (tier_of(dataset, "gu_monthly"), tier_of(dataset, "twin")) == (Tier.OPEN, Tier.OPEN)
+    assert open_variants(dataset) == ("gu_monthly",)
+    own = described(dataset, "gu_monthly")
+    assert own.tier is Tier.OPEN
+    assert (own.export_policy.classes, own.export_policy.minimum_count) == (tuple(ExportClass), 100)
+    assert dataset.export_policy.classes == (ExportClass.DERIVED, ExportClass.CHART)
+    with pytest.raises(KeyError):
+        tier_of(dataset, "nothing")
+
+
+def test_a_variant_without_its_own_tier_is_as_private_as_its_dataset(tmp_path: Path) -> None:
+    dataset = load(opened(tmp_path))
+    assert tier_of(dataset, "gu_monthly") is Tier.CONTROLLED
+    assert described(dataset, "gu_monthly").export_policy == dataset.export_policy
+    assert open_variants(dataset) == ()
+
+
+@pytest.mark.parametrize("changes", [{"tier": "public"}, {"tier": "open", "minimum": None}])
+def test_an_open_variant_leaves_small_groups_out(tmp_path: Path, changes: dict[str, Any]) -> None:
+    file = opened(tmp_path, **changes)
+    content = yaml.safe_load(file.read_text("utf-8"))
+    if content["variants"][0]["minimum"] is None:
+        del content["variants"][0]["minimum"]
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with pytest.raises(DescriptionError) as refused:
+        load(file)
+    assert refused.value.key == "variants[0].tier"

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from catalog.descriptions import Dataset
+from catalog.descriptions.scope import WHOLE, Scope
 from catalog.errors import CatalogError
 from catalog.gateway.broker import Broker
 from catalog.gateway.guard import (
@@ -60,14 +61,15 @@ class GuardSimulator:
         dataset: str,
         expires: datetime | None = None,
         variant: str = "main",
+        partitions: Scope = WHOLE,
         purpose: str = "study",
-    ) -> None:
-        self.grants.append(
-            GrantedTable(
-                dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose=purpose,
-                expires=expires,
-            )
+    ) -> GrantedTable:
+        made = GrantedTable(
+            dataset=dataset, variant=variant, grant_id=f"g{len(self.grants)}", purpose=purpose,
+            expires=expires, partitions=partitions,
         )  # fmt: skip
+        self.grants.append(made)
+        return made
 
     def live_sessions(self) -> tuple[SessionIdentity, ...]:
         return tuple(self.sessions)

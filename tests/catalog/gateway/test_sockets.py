@@ -59,8 +59,8 @@ def test_a_worker_leaves_when_its_broker_does(gateway: Installation, client: Any
     run(client, "SELECT 1")
     (pid,) = gateway.starter.pids("query_worker")
     for session, *_ in gateway.broker._open.values():
-        assert session._worker is not None
-        session._worker._control.shutdown(socket.SHUT_RDWR)
+        (worker,) = session._workers._every()
+        worker._control.shutdown(socket.SHUT_RDWR)
     until(lambda: not Path(f"/proc/{pid}").exists())
 
 

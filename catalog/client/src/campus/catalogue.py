@@ -45,7 +45,7 @@ class Datasets(Sequence[Mapping[str, Any]]):
                 e["title"]["en"],
                 e.get("rows"),
                 "합성 데이터 · synthetic" if e.get("synthetic") else "",
-                "읽기 가능" if e["granted"] else "이용신청 필요 · apply",
+                _readable(e),
             ]
             for e in self._entries
         ]
@@ -67,7 +67,7 @@ class Description:
         self.columns: dict[str, Mapping[str, Any]] = {c["name"]: c for c in entry["columns"]}
 
     def __repr__(self) -> str:
-        head = f"{self.name}: {self.title}{_mark(self.entry)}, {self.rows:,}행"
+        head = f"{self.name}: {self.title}{_mark(self.entry)}, {self.rows:,}행{_parts(self.entry)}"
         lines = [f"  {n} {c['type']}: {c['title']['ko']} {_unit(c)}" for n, c in self.columns.items()]
         return "\n".join([head, *lines])
 
@@ -83,6 +83,11 @@ class Description:
             + note(words["ko"], label)
             + table(["name", "type", "뜻", "meaning", "단위 · unit", "코드 · codes"], rows)
             + note(f"{self.rows:,}행 · {self.rows:,} rows" + (f" · {self.crs}" if self.crs else ""))
+            + (
+                note("이용 권한이 있는 부분만 읽습니다 · only granted parts" + _parts(self.entry))
+                if _parts(self.entry)
+                else ""
+            )
         )
 
 
@@ -139,6 +144,21 @@ def _mark(entry: Mapping[str, Any]) -> str:
     return (" [합성 데이터]" if entry.get("synthetic") else "") + (
         "" if entry["granted"] else " [이용신청 필요]"
     )
+
+
+def _readable(entry: Mapping[str, Any]) -> str:
+    if not entry["granted"]:
+        return "이용신청 필요 · apply"
+    return "읽기 가능" + _parts(entry)
+
+
+def _parts(entry: Mapping[str, Any]) -> str:
+    """The parts that are granted, where not everything is."""
+    grants = entry.get("partitions")
+    if not grants:
+        return ""
+    said = ("; ".join(f"{name} {', '.join(values)}" for name, values in grant.items()) for grant in grants)
+    return " [" + " | ".join(said) + "]"
 
 
 def _unit(column: Mapping[str, Any]) -> str:
