@@ -16,7 +16,7 @@ from catalog.warehouse.model import (
     WarehouseError,
 )
 from catalog.warehouse.partitions import granted_files, partition_values
-from catalog.warehouse.relation import duckdb_relation_sql
+from catalog.warehouse.relation import duckdb_relation_sql, parquet_source
 from catalog.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "difference",
     "duckdb_relation_sql",
     "granted_files",
+    "parquet_source",
     "partition_values",
     "row_group_bounds",
 ]
