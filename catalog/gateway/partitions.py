@@ -9,7 +9,7 @@ from typing import Final
 from catalog.gateway import refusals
 from catalog.gateway.sql.condition import PART, Condition
 from catalog.gateway.workspace import Places, Table, quoted
-from catalog.warehouse import Snapshot
+from catalog.warehouse import Snapshot, parquet_source
 
 ROWS: Final = 1_000_000  # about so many rows a part
 
@@ -69,13 +69,9 @@ def partition_statement(
     everything = ", ".join(quoted(f.name) for f in snapshot.fields)
     names = ", ".join(quoted(c) for c in columns) or everything
     note = f" /* part {index + 1} of {len(parts)} */"
-    schema = ", ".join(
-        f"{f.field_id}: {{name: {_text(f.name)}, type: {_text(f.duckdb_type)}, default_value: NULL}}"
-        for f in snapshot.fields
-    )
-    path = _text(places.data(snapshot.files[part.file].path))
+    file = places.data(snapshot.files[part.file].path)
     rows = (
-        f"FROM read_parquet([{path}], schema = MAP {{{schema}}}, file_row_number = true) "
+        f"FROM {parquet_source(snapshot, [file], ', file_row_number = true')} "
         f"WHERE file_row_number BETWEEN {part.first} AND {part.first + part.rows - 1}"
     )
     if condition is None:
@@ -96,7 +92,3 @@ def demand_columns(table: Table, columns: Sequence[str]) -> None:
     for column in columns:
         if column not in known:
             raise refusals.no_column(table.name, column, known)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

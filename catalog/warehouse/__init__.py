@@ -15,7 +15,7 @@ from catalog.warehouse.model import (
     SourceFile,
     WarehouseError,
 )
-from catalog.warehouse.relation import duckdb_relation_sql
+from catalog.warehouse.relation import duckdb_relation_sql, parquet_source
 from catalog.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "WarehouseError",
     "difference",
     "duckdb_relation_sql",
+    "parquet_source",
     "row_group_bounds",
 ]

@@ -22,12 +22,17 @@ def duckdb_relation_sql(snapshot: Snapshot, paths: Sequence[str]) -> str:
     if not paths:
         empty = ", ".join(f"CAST(NULL AS {f.duckdb_type}) AS {_name(f.name)}" for f in snapshot.fields)
         return f"SELECT {empty} WHERE false"
+    return f"SELECT {columns} FROM {parquet_source(snapshot, paths)}"  # noqa: S608
+
+
+def parquet_source(snapshot: Snapshot, paths: Sequence[str], more: str = "") -> str:
+    """What stands after FROM: the files by field id; `more` are further options of `read_parquet`."""
     files = ", ".join(_text(p) for p in paths)
     schema = ", ".join(
         f"{f.field_id}: {{name: {_text(f.name)}, type: {_text(f.duckdb_type)}, default_value: NULL}}"
         for f in snapshot.fields
     )
-    return f"SELECT {columns} FROM read_parquet([{files}], schema=MAP {{{schema}}})"  # noqa: S608
+    return f"read_parquet([{files}], schema=MAP {{{schema}}}{more})"
 
 
 def _text(value: str) -> str:

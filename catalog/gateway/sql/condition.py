@@ -17,6 +17,7 @@ from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems
 from catalog.gateway.sql.statement import NO_CODES, Parser, plain, prepare
+from catalog.gateway.workspace import quoted
 
 Node = dict[str, Any]
 PART = "part of campus"  # never a granted name: it has spaces
@@ -60,7 +61,7 @@ def judge_condition(
     QueryRefused
         `not-a-condition`, or whatever a statement is refused for.
     """
-    head = f"SELECT {', '.join(map(_quoted, columns))} FROM {_quoted(table)} WHERE "  # noqa: S608
+    head = f"SELECT {', '.join(map(quoted, columns))} FROM {quoted(table)} WHERE "  # noqa: S608
     text = f"{head}(\n{where}\n)"
     statement = prepare(text, granted, functions, parser, systems)
     parsed = json.loads(parser.serialise(text))
@@ -90,7 +91,3 @@ def _with(parsed: Node, where: Node | None) -> Node:
     changed = copy.deepcopy(parsed)
     changed["statements"][0]["node"]["where_clause"] = where
     return changed
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
