@@ -62,12 +62,15 @@ def _of_figure(d: Dataset, figure: Figure | None) -> list[Example]:
     if figure is None or figure.kind == "map":
         return []
     value = {"mean": f"avg({figure.measure})", "sum": f"sum({figure.measure})"}.get(figure.how, "count(*)")
+    code = figure.column.removesuffix("_name") + "_code"  # dongs of one name are told apart by their code
+    named = figure.column.endswith("_name") and code in {c.name for c in d.columns}
+    group = f"{code}, {figure.column}" if named else figure.column
+    only = f"WHERE {d.period.column} = '{figure.period}'\n" if d.period and figure.period else ""
     order = figure.column if figure.kind == "line" else "value DESC"
     return [
         Example(
             title=Text(ko="위 그림의 값", en="The values of the figure above"),
-            sql=f"SELECT {figure.column}, {value} AS value\nFROM {d.name}\n"
-            f"GROUP BY {figure.column}\nORDER BY {order}",
+            sql=f"SELECT {group}, {value} AS value\nFROM {d.name}\n{only}GROUP BY {group}\nORDER BY {order}",
         )
     ]
 

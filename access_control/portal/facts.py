@@ -29,47 +29,91 @@ REPO = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A small chart or map: kind is line, bars or map.
+    """A small chart or map: kind is line, bars, histogram or map.
 
     Parameters
     ----------
     column, measure
         Names of the columns shown; `measure` is empty where rows are counted.
     how
-        mean, sum or count.
+        mean, sum or count; of a histogram count, or log where its bins grow tenfold.
     points
-        (label, value) of a chart.
+        (label, value) of a chart; of a map with shades, the largest areas.
     paths
-        SVG paths of a map, in its own view box of `width` × `height`.
+        SVG paths of a map, in its own view box of `width` × `height`; `dots` where they are places.
+    shades, breaks
+        Class of every path (-1: no rows) and the edges of the classes; empty where nothing is measured.
+    period
+        The one period that is shown; empty where all are.
     """
 
     kind: str
     column: str
     measure: str
     how: str
-    points: tuple[tuple[str, float], ...]
-    paths: tuple[str, ...]
-    width: int
-    height: int
+    points: tuple[tuple[str, float], ...] = ()
+    paths: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
+    dots: bool = False
+    shades: tuple[int, ...] = ()
+    breaks: tuple[float, ...] = ()
+    period: str = ""
+
+    def shaded(self, shade: int) -> tuple[str, ...]:
+        """The paths of one class."""
+        return tuple(path for path, of in zip(self.paths, self.shades, strict=True) if of == shade)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """One margin of a twin: its total variation distance from what is declared, and what chance allows.
+
+    Parameters
+    ----------
+    labels
+        How many categories it has.
+    shares
+        (category, declared, found), the ones that differ most.
+    """
+
+    columns: tuple[str, ...]
+    labels: int
+    distance: float
+    tolerance: float
+    source: str
+    shares: tuple[tuple[str, float, float], ...]
+
+    @property
+    def within(self) -> bool:
+        """Whether the distance is no larger than chance allows."""
+        return self.distance <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """First rows as text, the figure if the data make one, and what is covered.
+    """First rows as text, the figures that the data make, and what is covered.
 
     Parameters
     ----------
+    map, histogram
+        The measure by area, and how many rows have which value of it.
     periods, areas
         (name, rows) in order; empty where the dataset has none.
     versions
         Snapshot id → period → rows, of the newest versions.
+    margins
+        Of a twin, how close it comes to its declaration.
     """
 
     rows: tuple[Mapping[str, str], ...]
     figure: Figure | None
+    map: Figure | None = None
+    histogram: Figure | None = None
     periods: tuple[tuple[str, int], ...] = ()
     areas: tuple[tuple[str, int], ...] = ()
     versions: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    margins: tuple[Margin, ...] = ()
 
 
 EMPTY = Sample(rows=(), figure=None)
@@ -156,18 +200,33 @@ def collect_aside(snapshot: Snapshot, dataset: Dataset, warehouse: Warehouse) ->
 
 def read_sample(said: Mapping[str, Any]) -> Sample:
     """The sample a collecting process printed."""
-    drawn = said["figure"]
-    figure = None
-    if drawn is not None:
-        figure = Figure(
-            **{key: drawn[key] for key in ("kind", "column", "measure", "how", "width", "height")},
-            points=tuple((str(label), float(value)) for label, value in drawn["points"]),
-            paths=tuple(drawn["paths"]),
-        )
     return Sample(
         rows=tuple(said["rows"]),
-        figure=figure,
+        figure=read_figure(said.get("figure")),
+        map=read_figure(said.get("map")),
+        histogram=read_figure(said.get("histogram")),
         periods=tuple((str(name), int(rows)) for name, rows in said["periods"]),
         areas=tuple((str(name), int(rows)) for name, rows in said["areas"]),
         versions={int(version): dict(counted) for version, counted in said["versions"].items()},
+        margins=tuple(
+            Margin(
+                columns=tuple(one["columns"]),
+                labels=int(one["labels"]),
+                distance=float(one["distance"]),
+                tolerance=float(one["tolerance"]),
+                source=str(one["source"]),
+                shares=tuple((str(label), float(a), float(b)) for label, a, b in one["shares"]),
+            )
+            for one in said["margins"]
+        ),
     )
+
+
+def read_figure(drawn: Mapping[str, Any] | None) -> Figure | None:
+    """A figure as a collecting process said it."""
+    if drawn is None:
+        return None
+    points = tuple((str(label), float(value)) for label, value in drawn["points"])
+    lists = {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
+    plain = {k: drawn[k] for k in ("kind", "column", "measure", "how", "width", "height", "dots", "period")}
+    return Figure(**plain, **lists, points=points)

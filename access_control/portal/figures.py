@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from access_control.portal.facts import Figure
 WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 36
 LOW = 200  # height of a chart of columns
-BAR, BAR_GAP, BAR_LABEL = 20, 8, 168
+BAR, BAR_GAP, BAR_LABEL = 20, 8, 200
+LONGEST_LABEL = 11.5  # of a bar, in Korean syllables: fits its place also in a phone's larger letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,19 @@ class Bars:
     thick: int = BAR
 
 
+def marks(figure: Figure) -> Line | Bars | Columns | None:
+    """The marks of a chart; none of a map, whose paths are drawn already."""
+    match figure.kind:
+        case "line":
+            return line(figure)
+        case "bars":
+            return bars(figure)
+        case "histogram":
+            return columns(figure.points)
+        case _:
+            return None
+
+
 def line(figure: Figure) -> Line | None:
     """A line through the figure's points, its scale from zero unless the values hardly differ."""
     values = [value for _, value in figure.points]
@@ -76,7 +91,7 @@ def line(figure: Figure) -> Line | None:
         for i, value in enumerate(values)
     ]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    every = max(1, math.ceil(len(values) / 7))
+    every = max(1, math.ceil(len(values) / (7 if len(figure.points[0][0]) < 8 else 5)))
     across = tuple(
         Tick(places[i][0], figure.points[i][0]) for i in range(0, len(values), every) if i < len(values)
     )
@@ -100,7 +115,7 @@ def bars_of(points: Sequence[tuple[str, float]]) -> Bars | None:
     room = WIDTH - BAR_LABEL - 72
     made = tuple(
         Bar(
-            label if len(label) <= 14 else label[:13] + "…",
+            _cut(label),
             short(value),
             i * (BAR + BAR_GAP),
             i * (BAR + BAR_GAP) + BAR / 2,
@@ -109,6 +124,15 @@ def bars_of(points: Sequence[tuple[str, float]]) -> Bars | None:
         for i, (label, value) in enumerate(points)
     )
     return Bars(made, len(made) * (BAR + BAR_GAP))
+
+
+def _cut(label: str) -> str:
+    width = 0.0
+    for i, letter in enumerate(label):
+        width += 0.55 if ord(letter) < 0x300 else 1.0
+        if width > LONGEST_LABEL:
+            return label[: i - 1] + "…"
+    return label
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +179,11 @@ def columns(points: Sequence[tuple[str, float]]) -> Columns | None:
         Tick(TOP + tall * (1 - i * step / high), short(i * step)) for i in range(round(high / step) + 1)
     )
     return Columns(made, max(1.0, place * 0.8), across, up)
+
+
+def in_caption(title: str) -> str:
+    """A column's title within a caption: without what its brackets explain, and without a second 'total'."""
+    return re.sub(r"\s*\([^()]*\)$", "", title).removesuffix(" 합계")
 
 
 def nice_step(rough: float) -> float:

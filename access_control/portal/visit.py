@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from access_control.locale import Lang
 from access_control.people.model import Person
+from access_control.portal.figures import short
 from access_control.portal.guarding import (
     FORM_COOKIE,
     PAGE_HEADERS,
@@ -161,6 +162,7 @@ def environment(web: Path) -> jinja2.Environment:
         auto_reload=False,
     )
     made.globals.update(asset=lambda name: f"/static/{name}?v={_version(web)}", quote=quote, pretty=_pretty)
+    made.globals["short"] = short
     made.filters["machine_time"] = machine_time
     return made
 

@@ -9,15 +9,18 @@ from catalog.descriptions.model import (
     Column,
     ColumnType,
     Dataset,
+    Entity,
     ExportClass,
     ExportPolicy,
     Geometry,
     Period,
     PeriodUnit,
     Role,
+    Rows,
     Text,
     Tier,
 )
+from catalog.descriptions.partitions import read_partitions
 from catalog.descriptions.published import read_variants
 from catalog.descriptions.strict_yaml import DescriptionError, Entry, read
 from catalog.descriptions.variants import MAIN, TWIN, demand_distinct
@@ -63,10 +66,13 @@ def load(file: Path) -> Dataset:
         temporal=_text(entry, "temporal"),
         unit_of_observation=_text(entry, "unit_of_observation"),
         key=entry.texts("key"),
+        entity=_entity(entry.entry("entity")),
         sort=entry.texts("sort"),
         period=_period(entry),
         columns=columns,
         variants=read_variants(entry, columns),
+        partitions=read_partitions(entry, columns),
+        lookups=entry.texts("lookups", ()),
         geometry=_geometry(entry),
         export_policy=_export_policy(entry.entry("export_policy")),
         source=_text(entry, "source"),
@@ -103,9 +109,24 @@ def _column(entry: Entry) -> Column:
         code_system=entry.text("code_system", ""),
         role=entry.one_of("role", Role),
         missing=_text(entry, "missing") if entry.has("missing") else None,
+        was=_name(entry, "was") if entry.has("was") else "",
     )
     entry.done()
     return column
+
+
+def _entity(entry: Entry) -> Entity:
+    entity = Entity(
+        rows=entry.one_of("rows", Rows), columns=entry.texts("columns"), whose=_text(entry, "whose")
+    )
+    entry.done()
+    if (entity.rows is Rows.INDIVIDUALS) != bool(entity.columns):
+        raise entry.error(
+            "columns",
+            ko=f"{Rows.INDIVIDUALS}이면 구별하는 열을 적고, 아니면 비워 두세요",
+            en=f"name the telling columns where rows are of {Rows.INDIVIDUALS}, and none elsewhere",
+        )
+    return entity
 
 
 def _period(entry: Entry) -> Period | None:
@@ -151,7 +172,15 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
             raise entry.error(
                 "columns", ko=f"'{name}' 열이 두 번 있습니다", en=f"column '{name}' is given twice"
             )
-    used = [("key", c) for c in dataset.key] + [("sort", c) for c in dataset.sort]
+    for column in dataset.columns:
+        if column.was in names:
+            raise entry.error(
+                "columns",
+                ko=f"'{column.name}'의 이전 이름 '{column.was}'이(가) 지금 다른 열의 이름입니다",
+                en=f"'{column.name}' was called '{column.was}', which is a column's name now",
+            )
+    used = [(k, c) for k in ("key", "sort", "lookups") for c in getattr(dataset, k)]
+    used += [("entity.columns", c) for c in dataset.entity.columns]
     if dataset.period is not None:
         used.append(("period.column", dataset.period.column))
     if dataset.geometry is not None:
@@ -159,6 +188,13 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
     for key, name in used:
         if name not in names:
             raise entry.error(key, ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
+    for name in dataset.lookups:
+        if dataset.column(name).type not in {ColumnType.STRING, ColumnType.LONG} or name in dataset.sort[:1]:
+            raise entry.error(
+                "lookups",
+                ko=f"'{name}': 정렬의 첫 열이 아닌 string 또는 long 열이어야 합니다",
+                en=f"'{name}' must be of type string or long, and not what the rows are sorted by",
+            )
     for name in dataset.key:
         if dataset.column(name).nullable:
             raise entry.error(

@@ -63,6 +63,14 @@ class Role(StrEnum):
     METADATA = "metadata"
 
 
+class Rows(StrEnum):
+    """What one row is about: one person's or firm's doings, many added up, or a place, reading or code."""
+
+    INDIVIDUALS = "individuals"
+    AGGREGATED = "aggregated"
+    THINGS = "things"
+
+
 class ExportClass(StrEnum):
     """Kinds of results, coarsest last: 원값, 단순집계, 응용집계, 시각화."""
 
@@ -97,6 +105,23 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """Whom the rows speak of: what disclosure control protects and has to count.
+
+    Parameters
+    ----------
+    columns
+        Equal values there mean the same one (the entity key); empty unless rows are of individuals.
+    whose
+        Who or what it is, and where rows name none, why.
+    """
+
+    rows: Rows
+    columns: tuple[str, ...]
+    whose: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPolicy:
     """Which kinds of results may leave, and from how many contributors a cell must come."""
 
@@ -107,7 +132,7 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. `unit` and `code_system` are empty where they do not apply."""
+    """One column. `unit` and `code_system` are empty where they do not apply, `was` if never renamed."""
 
     name: str
     type: ColumnType
@@ -116,6 +141,7 @@ class Column:
     code_system: str
     role: Role
     missing: Text | None
+    was: str = ""
 
     @property
     def nullable(self) -> bool:
@@ -168,8 +194,33 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A part of a dataset by one column, kept in files of its own, so that a grant can name it.
+
+    Parameters
+    ----------
+    how, number
+        `same` and `prefix` (of `number` [characters]) for text, `month` for a date or moment.
+    """
+
+    name: str
+    source: str
+    how: How
+    number: int
+    title: Text
+    code_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Everything said of one dataset; no rows."""
+    """Everything said of one dataset; no rows.
+
+    Attributes
+    ----------
+    lookups
+        Columns that are asked for one value among very many and that the order does not help, such as a
+        hashed card: their files carry Bloom filters.
+    """
 
     name: str
     title: Text
@@ -182,6 +233,7 @@ class Dataset:
     temporal: Text
     unit_of_observation: Text
     key: tuple[str, ...]
+    entity: Entity
     sort: tuple[str, ...]
     period: Period | None
     columns: tuple[Column, ...]
@@ -191,6 +243,8 @@ class Dataset:
     source_url: str
     keywords: tuple[str, ...]
     variants: tuple[Variant, ...] = ()
+    partitions: tuple[Partition, ...] = ()
+    lookups: tuple[str, ...] = ()
 
     def variant(self, name: str) -> Variant:
         """The declared variant of that name; `KeyError` if there is none."""

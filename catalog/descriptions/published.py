@@ -10,7 +10,10 @@ from catalog.descriptions.model import (
     Column,
     ColumnType,
     Dataset,
+    Entity,
     How,
+    Partition,
+    Rows,
     Text,
     Variant,
     VariantColumn,
@@ -107,15 +110,17 @@ def _text(entry: Entry) -> Text:
 
 
 def described(dataset: Dataset, variant: str) -> Dataset:
-    """The dataset as one variant's table has it: its own columns, key, order, and how it differs.
+    """The dataset as one variant's table has it: its own columns, key, order, partitions, and how it differs.
 
     Raises
     ------
     KeyError
         The dataset declares no such variant.
     """
-    if variant in {MAIN, TWIN}:
+    if variant == MAIN:
         return dataset
+    if variant == TWIN:  # open to all: no grant needs a part of it
+        return dataclasses.replace(dataset, partitions=())
     found = dataset.variant(variant)
     columns = tuple(_described(c, dataset.column(c.source)) for c in found.columns)
     groups = tuple(c.name for c in found.columns if c.how not in AGGREGATES)
@@ -129,12 +134,28 @@ def described(dataset: Dataset, variant: str) -> Dataset:
             ko=f"{dataset.description.ko} {words.ko}", en=f"{dataset.description.en} {words.en}"
         ),
         key=tuple(g for g in groups if not _column_of(columns, g).nullable) if aggregated else same_key,
+        entity=_entity(dataset.entity, kept, aggregated),
         sort=groups if aggregated else (same_key or groups[:1]),
         period=None,
         geometry=None,
         columns=columns,
         variants=(),
+        lookups=() if aggregated else tuple(kept[c] for c in dataset.lookups if c in kept),
+        partitions=()
+        if aggregated  # small already, and its groups need not lie in one part
+        else tuple(
+            dataclasses.replace(p, source=kept[p.source])
+            for p in dataset.partitions
+            if p.source in kept and _free(p, kept[p.source], columns)
+        ),
     )
+
+
+def _entity(was: Entity, kept: dict[str, str], aggregated: bool) -> Entity:
+    """Groups are of nobody in particular; rows kept one by one still are, even without their key."""
+    if aggregated and was.rows is Rows.INDIVIDUALS:
+        return dataclasses.replace(was, rows=Rows.AGGREGATED, columns=())
+    return dataclasses.replace(was, columns=tuple(kept[c] for c in was.columns if c in kept))
 
 
 def differs(dataset: Dataset, variant: Variant) -> Text:
@@ -179,6 +200,12 @@ def _described(column: VariantColumn, was: Column) -> Column:
         role=was.role,
         missing=None if column.how is How.MASK else was.missing,
     )
+
+
+def _free(partition: Partition, source: str, columns: tuple[Column, ...]) -> bool:
+    """Whether a variant's own columns leave a partition its name."""
+    taken = {c.name for c in columns}
+    return partition.name not in taken or partition.name == source
 
 
 def _column_of(columns: tuple[Column, ...], name: str) -> Column:

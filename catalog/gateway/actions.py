@@ -205,5 +205,10 @@ def _prose(dataset: Dataset | None) -> dict[str, Any]:
         "licence": _text(dataset.licence),
         "unit_of_observation": _text(dataset.unit_of_observation),
         "key": list(dataset.key),
+        "entity": {
+            "rows": str(dataset.entity.rows),
+            "columns": list(dataset.entity.columns),
+            "whose": _text(dataset.entity.whose),
+        },
         "geometry": {"column": geometry.column, "crs": geometry.crs} if geometry else None,
     }

@@ -33,7 +33,10 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """A recorded query: the ticket that runs it once, where, and what its reader should know."""
+    """A recorded query: the ticket that runs it once, where, and what its reader should know.
+
+    Where the reader gave a socket to write into, the query runs already and there is no ticket.
+    """
 
     query_id: QueryId
     ticket: bytes

@@ -18,6 +18,7 @@ from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
+from catalog.gateway.local import LocalServer
 from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
@@ -26,7 +27,8 @@ from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
 
 LOG = logging.getLogger(__name__)
-SESSION_SOCKET: Final = "broker.sock"
+SESSION_SOCKET: Final = "broker.sock"  # Flight SQL
+LOCAL_SOCKET: Final = "local.sock"
 _SESSION_ID = re.compile(r"[0-9a-f]{20}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 
@@ -78,7 +80,7 @@ class Broker:
             for variant in (MAIN, TWIN, *(v.name for v in d.variants))
         )
         self._lock = threading.Lock()
-        self._open: dict[SessionId, tuple[SessionGateway, SessionServer]] = {}
+        self._open: dict[SessionId, tuple[SessionGateway, SessionServer, LocalServer]] = {}
         self._admin_path = admin
         self._admin: AdminSocket | None = None
 
@@ -100,8 +102,9 @@ class Broker:
             (folder / "data").mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)
             (folder / "data").chmod(0o777)  # the worker's user writes here; others reach it by sandbox only
-            address = folder / SESSION_SOCKET
+            address, nearby = folder / SESSION_SOCKET, folder / LOCAL_SOCKET
             address.unlink(missing_ok=True)
+            nearby.unlink(missing_ok=True)
             session = SessionGateway(
                 identity,
                 guard=self._guard,
@@ -116,8 +119,10 @@ class Broker:
             )
             actions = Actions(session, self._guard, self._descriptions)
             server = SessionServer(f"grpc+unix://{address}", session, actions)
+            local = LocalServer(nearby, session)
             address.chmod(0o666)
-            self._open[identity.session_id] = (session, server)
+            nearby.chmod(0o666)
+            self._open[identity.session_id] = (session, server, local)
         threading.Thread(target=session.warm, daemon=True).start()
 
     def close(self, session_id: SessionId) -> None:
@@ -126,8 +131,9 @@ class Broker:
             found = self._open.pop(session_id, None)
         if found is None:
             return
-        session, server = found
+        session, server, local = found
         session.close()
+        local.shutdown()
         server.shutdown()
         shutil.rmtree(self._places.session(session_id), ignore_errors=True)
 
@@ -137,8 +143,9 @@ class Broker:
             self._admin.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
-        for session, server in found:
+        for session, server, local in found:
             session.close(RESTARTING)
+            local.shutdown()
             server.shutdown()
         self._ledger.close()
 

@@ -1,4 +1,4 @@
-"""Length-prefixed JSON messages over a socket to a worker or parser. Knows no meaning of them."""
+"""Length-prefixed JSON messages over a socket, with a descriptor where wanted. Knows no meaning of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class ControlClosed(Exception):
     """The other end has gone, or sent what is no message."""
 
 
-def send(control: socket.socket, message: dict[str, Any]) -> None:
-    """Write one message.
+def send(control: socket.socket, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
+    """Write one message; the other end gets a copy of the descriptor with its first bytes.
 
     Raises
     ------
@@ -23,14 +23,17 @@ def send(control: socket.socket, message: dict[str, Any]) -> None:
         The other end has gone.
     """
     body = json.dumps(message).encode()
+    frame = struct.pack(">I", len(body)) + body
     try:
-        control.sendall(struct.pack(">I", len(body)) + body)
+        if descriptor is not None:
+            frame = frame[socket.send_fds(control, [frame], [descriptor.fileno()]) :]
+        control.sendall(frame)
     except OSError as error:
         raise ControlClosed(str(error)) from error
 
 
-def receive(control: socket.socket) -> dict[str, Any]:
-    """Read one message; honours the socket's timeout.
+def receive(control: socket.socket, most: int = MAX_MESSAGE) -> dict[str, Any]:
+    """Read one message of at most `most` bytes; honours the socket's timeout.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def receive(control: socket.socket) -> dict[str, Any]:
         The other end has gone, was too slow, or sent no JSON object.
     """
     (length,) = struct.unpack(">I", _exactly(control, 4))
-    if length > MAX_MESSAGE:
+    if length > most:
         raise ControlClosed("message too long")
     try:
         message = json.loads(_exactly(control, length))

@@ -23,7 +23,7 @@ from catalog.gateway.sql.statement import MAX_BYTES
 
 LOG = logging.getLogger(__name__)
 PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
-STATEMENT = b"campus.statement:"  # likewise: query, parameters, save_as
+STATEMENT = b"campus.statement:"  # likewise: text, parameters, save_as
 
 
 class SessionServer(flight.FlightServerBase):
@@ -94,10 +94,10 @@ class SessionServer(flight.FlightServerBase):
 
     def _statement(self, body: bytes) -> Admission:
         request = _json(body)
-        query, save_as = request.get("query"), request.get("save_as")
-        if not isinstance(query, str) or not (save_as is None or isinstance(save_as, str)):
+        text, save_as = request.get("text"), request.get("save_as")
+        if not isinstance(text, str) or not (save_as is None or isinstance(save_as, str)):
             raise refusals.malformed("statement")
-        return self._session.query(query, parameters(request.get("parameters")), save_as)
+        return self._session.query(text, parameters(request.get("parameters")), save_as)
 
     def _partition(self, body: bytes) -> Admission:
         request = _json(body)
@@ -155,11 +155,7 @@ def _errors() -> Iterator[None]:
     except Exception:
         incident = secrets.token_hex(4)
         LOG.exception("incident %s", incident)
-        unforeseen = CatalogError(
-            "internal",
-            ko=f"관문 내부 오류입니다. 운영자에게 사건 번호 {incident} 를 알려 주세요.",
-            en=f"Internal error of the gateway. Tell the operator incident {incident}.",
-        )
+        unforeseen = refusals.internal(incident)
         raise flight.FlightInternalError(f"[internal] {unforeseen}", _detail(unforeseen)) from None
 
 

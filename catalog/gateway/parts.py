@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 
 from catalog.gateway.admission import Admission, Work
@@ -39,9 +40,15 @@ class Parts:
         return table, {number: parts[number] for number in kept}
 
     def read(
-        self, name: str, snapshot_id: int, index: int, columns: Sequence[str], where: str = ""
+        self,
+        name: str,
+        snapshot_id: int,
+        index: int,
+        columns: Sequence[str],
+        where: str = "",
+        into: socket.socket | None = None,
     ) -> Admission:
-        """Give a ticket for one part of one version.
+        """Give a ticket for one part of one version or, with a socket, begin to read it.
 
         Raises
         ------
@@ -56,7 +63,7 @@ class Parts:
                 table, snapshot_id, index, columns, self._session.places, condition
             )
             read = sorted({table.name} | (condition.tables if condition else set()))
-            return self._session.admit(workspace, workspace.demand(read), Work(shown=shown, runs=runs))
+            return self._session.admit(workspace, workspace.demand(read), Work(shown=shown, runs=runs), into)
 
     def _condition(
         self, workspace: Workspace, table: Table, columns: Sequence[str], where: str

@@ -192,6 +192,20 @@ class WorkerProcess:
         finally:
             self._admitted.pop(handle, None)
 
+    def run(self, handle: str, work: Mapping[str, Any], into: socket.socket) -> None:
+        """Have it run now, writing into a socket whose other end the reader holds.
+
+        Raises
+        ------
+        GatewayError
+            The worker died.
+        """
+        try:
+            with self._lock:
+                send(self._control, {"op": "run", "handle": handle, **work}, into)
+        except ControlClosed:
+            raise refusals.worker_unavailable() from None
+
     def cancel(self, query_id: str) -> None:
         """Ask it to stop one query; its end is reported as usual."""
         self._send_quietly(op="cancel", query_id=query_id)

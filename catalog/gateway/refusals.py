@@ -301,6 +301,15 @@ def session_closed() -> GatewayError:
     )
 
 
+def internal(incident: str) -> GatewayError:
+    """Anything unforeseen: a number instead of details."""
+    return GatewayError(
+        "internal",
+        ko=f"관문 내부 오류입니다. 운영자에게 사건 번호 {incident} 를 알려 주세요.",
+        en=f"Internal error of the gateway. Tell the operator incident {incident}.",
+    )
+
+
 def restarting() -> Restarting:
     """This gateway is being stopped; the next one knows the session."""
     return Restarting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,26 +22,24 @@ from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
-from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import (
     Places,
     Table,
     Versions,
     Workspace,
-    asked_versions,
     code_systems,
     facts,
     pinned,
     quoted,
     resolve,
     views,
+    wanted_pins,
 )
 from catalog.warehouse import Snapshot
 
 __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
-MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 MAX_OPEN: Final = 16  # admitted and not ended, one session
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
@@ -93,8 +92,14 @@ class SessionGateway:
 
     # -- what the wire calls
 
-    def query(self, text: str, parameters: Parameters = NONE, save_as: str | None = None) -> Admission:
-        """Decide on a person's statement, record it, and give a ticket.
+    def query(
+        self,
+        text: str,
+        parameters: Parameters = NONE,
+        save_as: str | None = None,
+        into: socket.socket | None = None,
+    ) -> Admission:
+        """Decide on a person's statement, record it, and give a ticket or, with a socket, begin to run it.
 
         Parameters
         ----------
@@ -137,16 +142,10 @@ class SessionGateway:
             tables |= {t.name: t for t in self.saved.sources(used, generation)}
             if save_as is not None:
                 self.saved.demand_free(save_as, self._open_queries(), statement.tables)
-            return self.admit(
-                workspace,
-                [tables[name] for name in sorted(tables)],
-                Work(
-                    runs=statement.text,
-                    parameters=parameters,
-                    save_as=save_as or "",
-                    saved=frozenset(used),
-                ),
+            work = Work(
+                runs=statement.text, parameters=parameters, save_as=save_as or "", saved=frozenset(used)
             )
+            return self.admit(workspace, [tables[name] for name in sorted(tables)], work, into)
 
     def drop(self, name: str) -> bool:
         """Forget a saved table; False if there is none.
@@ -170,21 +169,15 @@ class SessionGateway:
 
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
-        if query_id not in self._open_queries():
-            return False
-        with self._lock:
-            workers = tuple(self._workers)
+        workers = self._workers_of(query_id)
         for worker in workers:
             worker.cancel(query_id)
-        return True
+        return bool(workers)
 
     def progress(self, query_id: str) -> tuple[int, float] | None:
         """Rows and percent of one of this session's long queries; None where nothing is known."""
-        if query_id not in self._open_queries():
-            return None
-        with self._lock:
-            workers = tuple(self._workers)
-        return next((found for w in workers if (found := w.progress(query_id)) is not None), None)
+        found = (worker.progress(query_id) for worker in self._workers_of(query_id))
+        return next((known for known in found if known is not None), None)
 
     def workspace(self) -> Workspace:
         """What may be read now."""
@@ -206,17 +199,9 @@ class SessionGateway:
 
         The worker is made anew for a version it has not mounted yet, and keeps it for the next statement.
         """
-        asked = [
-            (fold(name), version)
-            for name, version in asked_versions(text)
-            if any(fold(known) == fold(name) for known in workspace.tables)
-        ]
-        if not asked:
+        pins = wanted_pins(workspace, text, self._pins)
+        if pins is None:
             return workspace
-        if len(asked) > MOST_PINS:
-            raise refusals.too_many_versions(MOST_PINS)
-        kept = [pin for pin in self._pins if pin not in asked]
-        pins = [*kept, *asked][-MOST_PINS:]
         made = pinned(workspace, pins, self._versions)
         self._pins = pins
         return made
@@ -255,8 +240,14 @@ class SessionGateway:
         if len(self._open_queries()) >= MAX_OPEN:
             raise refusals.too_many_queries(MAX_OPEN)
 
-    def admit(self, workspace: Workspace, tables: Sequence[Table], work: Work) -> Admission:
-        """Record what was decided and make its ticket good.
+    def admit(
+        self,
+        workspace: Workspace,
+        tables: Sequence[Table],
+        work: Work,
+        into: socket.socket | None = None,
+    ) -> Admission:
+        """Record what was decided, and make its ticket good or begin to run it.
 
         Raises
         ------
@@ -289,8 +280,11 @@ class SessionGateway:
             if work.save_as:
                 worker.drop(work.save_as)
                 self.saved.keep(work.save_as, query_id, generation, tables)
-            limits = {"seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
-            worker.admit(handle, {**work.order, **limits})
+            order = {**work.order, "seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
+            if into is not None:
+                worker.run(handle, order, into)
+            else:
+                worker.admit(handle, order)
         except refusals.GatewayError:
             self.saved.failed(query_id)
             self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
@@ -324,13 +318,18 @@ class SessionGateway:
             )
         )
 
+    def _workers_of(self, query_id: str) -> tuple[WorkerProcess, ...]:
+        """Those that may run one of this session's queries; none for a query of another."""
+        with self._lock:
+            return tuple(self._workers) if query_id in self._open_queries() else ()
+
     def _open_queries(self) -> set[QueryId]:
         return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
 
     # -- the worker
 
     def _generation_for(self, workspace: Workspace) -> int:
-        """Number of the worker that would run a query now; that of a new one if one would be made."""
+        """Number of the worker that would run a query now, be it a new one."""
         with self._lock:
             return self._generation if self._serves(workspace) else self._generation + 1
 

@@ -18,6 +18,7 @@ from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
 from catalog.warehouse import Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
 
 _PINNED: Final = re.compile(r'"([A-Za-z][A-Za-z0-9_]{0,80})@([0-9]{1,19})"')
+MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 FRESH: Final = 1.0  # how long a looked-up version counts as the newest [s]
 
 
@@ -179,6 +180,26 @@ class Versions:
 def asked_versions(text: str) -> tuple[tuple[str, int], ...]:
     """(table, version) of every `"table@version"` that a statement names."""
     return tuple((name, int(version)) for name, version in dict.fromkeys(_PINNED.findall(text)))
+
+
+def wanted_pins(
+    workspace: Workspace, text: str, kept: Sequence[tuple[str, int]]
+) -> list[tuple[str, int]] | None:
+    """Earlier versions to mount for a statement, the least lately asked for given up; None where it has none.
+
+    Raises
+    ------
+    QueryRefused
+        `too-many-versions`.
+    """
+    asked = [
+        (fold(name), version)
+        for name, version in asked_versions(text)
+        if any(fold(known) == fold(name) for known in workspace.tables)
+    ]
+    if len(asked) > MOST_PINS:
+        raise refusals.too_many_versions(MOST_PINS)
+    return [*(pin for pin in kept if pin not in asked), *asked][-MOST_PINS:] if asked else None
 
 
 def pinned(workspace: Workspace, pins: Sequence[tuple[str, int]], versions: Versions) -> Workspace:

@@ -59,6 +59,7 @@ def datapackage(dataset: Dataset, snapshot: Snapshot | None, site: str) -> dict[
         "sources": [{"title": both(dataset.source), "path": dataset.source_url}],
         "contributors": [{"title": both(dataset.custodian), "role": "publisher"}],
         "resources": [resource],
+        "campus:entity": {"rows": str(dataset.entity.rows), "columns": list(dataset.entity.columns)},
     }
     if snapshot is not None:
         package |= {"version": str(snapshot.snapshot_id), "created": snapshot.published_at.isoformat()}

@@ -2,7 +2,9 @@
 
 A dataset is found when every word of the query is somewhere in it; where none has them all, those with the
 most words are shown and the answer says so. Its rank is the sum over words of the best place a word stands in
-(name and title before keywords before columns before prose), times how rare the word is among all datasets.
+(name and title before keywords before columns before prose), times how rare the word is among all datasets;
+more where the title is about the query (`headline`). Of equal rank open datasets come first, then the shorter
+name, since `living_population` is more general than `living_population_gu`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Final
 
 from catalog.descriptions import Column, Dataset
 from catalog.search.facets import FACETS, ORDER
+from catalog.search.headline import Headline, headline, prominence
 from catalog.search.words import Passage, Word, passage, share, words
 
 TITLE, KEYWORD, COLUMN, PROSE = 8.0, 6.0, 3.0, 2.0
@@ -51,6 +54,7 @@ class Results:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
     dataset: Dataset
+    title: Headline
     places: tuple[tuple[float, Passage], ...]
     columns: tuple[tuple[Column, Passage], ...]
 
@@ -78,7 +82,11 @@ class Index:
         found, partial = self._by_words(words(query))
         values = {hit.dataset.name: {f.name: f.of(hit.dataset, this_year) for f in FACETS} for hit in found}
         hits = [h for h in found if _fits(values[h.dataset.name], chosen)]
-        hits.sort(key=lambda h: (-h.score, getattr(h.dataset.title, like)))
+        title = {h.dataset.name: getattr(h.dataset.title, like) for h in hits}
+        if words(query):
+            hits.sort(key=lambda h: (-round(h.score, 6), *_general(h.dataset), title[h.dataset.name]))
+        else:
+            hits.sort(key=lambda h: title[h.dataset.name])
         options = {f.name: _options(f.name, values, chosen) for f in FACETS}
         return Results(hits=tuple(hits), options=options, partial=partial)
 
@@ -93,8 +101,13 @@ class Index:
         for entry, row in zip(self._entries, table, strict=True):
             if most and sum(s > 0 for s in row) == most:
                 score = sum(s * r for s, r in zip(row, rarity, strict=True))
+                score *= 1 + prominence(asked, entry.title)
                 hits.append(Hit(dataset=entry.dataset, score=score, columns=_columns(asked, entry)))
         return hits, 0 < most < len(asked)
+
+
+def _general(d: Dataset) -> tuple[int, int]:
+    return ORDER["tier"].index(d.tier), len(d.name)
 
 
 def _entry(d: Dataset) -> _Entry:
@@ -106,7 +119,9 @@ def _entry(d: Dataset) -> _Entry:
         (PROSE, f"{d.custodian.ko} {d.custodian.en} {d.source.ko} {d.source.en}"),
     )
     columns = tuple((c, passage(f"{c.name} {c.title.ko} {c.title.en} {c.code_system}")) for c in d.columns)
-    return _Entry(dataset=d, places=tuple((w, passage(t)) for w, t in texts), columns=columns)
+    return _Entry(
+        dataset=d, title=headline(d.title), places=tuple((w, passage(t)) for w, t in texts), columns=columns
+    )
 
 
 def _best(word: Word, entry: _Entry) -> float:

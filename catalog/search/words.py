@@ -20,6 +20,7 @@ PARTICLES: Final = re.compile(
     r"|별로|라는|들의|들을|들이|은|는|이|가|을|를|의|에|로|와|과|도|만|별|들)$"
 )
 ENDINGS: Final = ("ings", "ing", "ies", "es", "s")
+SIBILANTS: Final = ("ses", "xes", "zes", "ches", "shes")
 LEAST_SHARE: Final = 0.6  # of a word's bigrams, to count as found
 MOST_WORDS: Final = 12
 _WORD = re.compile(r"[가-힣ᄀ-ᇿㄱ-ㆎ一-鿿]+|[a-z0-9]+")
@@ -104,6 +105,7 @@ def _pairs(run: str) -> frozenset[str]:
 
 def _stem(word: str) -> str:
     for ending in ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+        sibilant = ending != "es" or word.endswith(SIBILANTS)  # boxes lose es, codes lose s
+        if sibilant and word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)] + ("y" if ending == "ies" else "")
     return word

@@ -15,6 +15,7 @@ from catalog.warehouse.model import (
     SourceFile,
     WarehouseError,
 )
+from catalog.warehouse.partitions import granted_files, partition_values
 from catalog.warehouse.relation import duckdb_relation_sql, parquet_source
 from catalog.warehouse.warehouse import Warehouse
 
@@ -33,6 +34,8 @@ __all__ = [
     "WarehouseError",
     "difference",
     "duckdb_relation_sql",
+    "granted_files",
     "parquet_source",
+    "partition_values",
     "row_group_bounds",
 ]

@@ -1,10 +1,11 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
-Standalone: the session's environment only. Control messages are length-prefixed JSON on descriptor 3:
-in `configure`, `admit {handle, sql, parameters, save_as, seconds, ttl}`, `cancel {query_id}` (the handle's
-start), `drop {name}`, `drain`; out `ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
-`finished {handle, status, rows, bytes, seconds, reason}`.
-A handle is good once, for `ttl` seconds. `save_as` keeps the rows as `campus.<name>` instead of sending them.
+Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
+`admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` (the same) with the socket to write into,
+`cancel {query_id}` (the handle's start), `drop {name}`, `drain`; out `ready`, `broken`, `admitted`,
+`progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason}`. An admitted
+handle is good once, for `ttl` seconds; the reader of what is run holds its socket already. `save_as` keeps
+the rows as `campus.<name>` instead of sending them.
 """
 
 from __future__ import annotations
@@ -12,21 +13,20 @@ from __future__ import annotations
 import json
 import os
 import resource
-import socket
-import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.flight as flight
 
-CONTROL_FD = 3
+from .control import Control, bound
+from .sink import Sink
+from .values import values
+
 SHORT = 1.0  # a query that takes longer says how far it is, so often [s]
 TICK = 0.05  # how often cancellation and limits are looked at [s]
 KEPT = (  # bytes of all saved tables, in memory and spilled
@@ -39,12 +39,6 @@ OFF = [
 ]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
-KINDS: dict[str, Callable[[str], Any]] = {  # of bound values
-    "null": lambda _: None,
-    "bool": "true".__eq__,
-    "int": int, "float": float, "str": str, "decimal": Decimal,
-    "date": date.fromisoformat, "datetime": datetime.fromisoformat,
-}  # fmt: skip
 FAILURES = {  # reason: (Korean, English)
     "cancelled": ("질의가 취소되었습니다.", "The query was cancelled."),
     "time-limit": (
@@ -76,7 +70,7 @@ class Query:
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.handle, self.sql, self.save_as = order["handle"], order["sql"], order["save_as"]
-        self.parameters = bound_values(order["parameters"])
+        self.parameters = values(order["parameters"])
         self.seconds = order["seconds"]
         self.admitted = time.monotonic()
         self.expires = self.admitted + order["ttl"]
@@ -94,6 +88,10 @@ class Query:
             if self.cursor is not None:
                 self.cursor.interrupt()
 
+    def must_stop(self) -> bool:
+        """Whether it has a reason to."""
+        return bool(self.reason)
+
     def look(self, now: float) -> None:
         """Stop it if its reader has gone or its time is up."""
         with self.lock:
@@ -110,19 +108,6 @@ class Query:
         with self.lock:
             percent = -1.0 if self.cursor is None else self.cursor.query_progress()
         return {"handle": self.handle, "rows": self.rows, "percent": round(percent, 1)}
-
-
-def bound_values(given: Any) -> Any:
-    """Values for the engine from `[kind, text]`, in a list or by name."""
-    if isinstance(given, dict):
-        return {name: _value(*value) for name, value in given.items()}
-    return [_value(*value) for value in given]
-
-
-def _value(kind: str, content: Any) -> Any:
-    if kind == "list":
-        return [_value(*item) for item in content]
-    return KINDS[kind](content)
 
 
 def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -157,38 +142,6 @@ def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return cursor
 
 
-class Control:
-    """The broker's socket; writing is safe from several threads."""
-
-    def __init__(self, fd: int) -> None:
-        self.socket = socket.socket(fileno=fd)
-        self.lock = threading.Lock()
-
-    def receive(self) -> dict[str, Any] | None:
-        """Next message, or None where the broker has gone."""
-        head = self._exactly(4)
-        body = self._exactly(struct.unpack(">I", head)[0]) if head else None
-        return json.loads(body) if body else None
-
-    def send(self, **message: Any) -> None:
-        """Write one message; a broker that has gone is noticed by the reader."""
-        body = json.dumps(message).encode()
-        try:
-            with self.lock:
-                self.socket.sendall(struct.pack(">I", len(body)) + body)
-        except OSError:
-            pass
-
-    def _exactly(self, length: int) -> bytes | None:
-        parts = bytearray()
-        while len(parts) < length:
-            part = self.socket.recv(length - len(parts))
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
-
-
 class Worker(flight.FlightServerBase):
     """Serves DoGet for admitted handles and nothing else."""
 
@@ -211,27 +164,60 @@ class Worker(flight.FlightServerBase):
             if query is not None:
                 self.running[query.handle] = query
         if query is None:
-            raise failure("unknown-ticket")
+            raise failed(words("unknown-ticket"))
+        try:
+            reader = self.open(query, context)
+        except BaseException as error:
+            raise failed(self.end(query, error)) from None
+        return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+
+    def run_into(self, query: Query, sink: Sink) -> None:
+        """Run a statement into the socket that its reader holds already."""
+        with self.lock:
+            self.running[query.handle] = query
+        problem: BaseException | None = None
+        try:
+            reader = self.open(query, sink)
+            sink.say({})
+            file: Any = sink
+            with pa.ipc.new_stream(pa.PythonFile(file, "w"), reader.schema) as writer:
+                for batch in self.counted(query, reader):
+                    writer.write_batch(batch)
+        except BaseException as error:
+            if sink.broken:
+                query.reason = query.reason or "cancelled"
+            problem = error
+        said = self.end(query, problem)
+        sink.say({"error": said} if problem is not None else {})
+        sink.close()
+
+    def open(self, query: Query, context: Any) -> pa.RecordBatchReader:
+        """Begin to run; `context` tells when the reader has gone."""
         query.started = time.monotonic()
         query.context = context
         query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
-        try:
+        if query.reason:
+            raise duckdb.InterruptException("cancelled before start")
+        if query.save_as:
+            return self.save(query, query.cursor)
+        relation = query.cursor.sql(query.sql, params=query.parameters)
+        reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
+        return reader
+
+    def counted(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """Batches as they are made, until the query has to stop."""
+        for batch in reader:
             if query.reason:
-                raise duckdb.InterruptException("cancelled before start")
-            if query.save_as:
-                reader = self.save(query, query.cursor)
-            else:
-                relation = query.cursor.sql(query.sql, params=query.parameters or None)
-                reader = relation.to_arrow_reader(self.batch_rows)
-        except BaseException as error:
-            raise self.end(query, error) from None
-        return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+                raise duckdb.InterruptException("stopped")
+            query.rows += batch.num_rows
+            query.bytes += batch.nbytes
+            yield batch
 
     def save(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
         """Keep the rows in memory (and in the spill folder); answers rows and bytes of all that is kept."""
         table = f"memory.campus.{quoted(query.save_as)}"
         rows_of = f"SELECT * FROM ({query.sql}) LIMIT {self.saved_rows + 1}"  # noqa: S608
-        cursor.execute(f"CREATE TABLE {table} AS {rows_of}", query.parameters or None)
+        cursor.execute(f"CREATE TABLE {table} AS {rows_of}", query.parameters)
         (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
         (size,) = cursor.execute(KEPT).fetchone() or (0,)
         if rows > self.saved_rows or size > self.saved_bytes or query.reason:
@@ -247,43 +233,36 @@ class Worker(flight.FlightServerBase):
             sys.stderr.write(f"a saved table was not dropped: {type(error).__name__}\n")
 
     def batches(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        """Batches as the reader takes them; the end is reported whatever happens."""
+        """Batches as a Flight reader takes them; the end is reported whatever happens."""
         try:
-            for batch in reader:
-                if query.reason:
-                    raise duckdb.InterruptException("stopped")
-                query.rows += batch.num_rows
-                query.bytes += batch.nbytes
-                yield batch
+            yield from self.counted(query, reader)
         except GeneratorExit:
             query.reason = query.reason or "cancelled"
             self.end(query, duckdb.InterruptException("reader gone"))
             raise
         except BaseException as error:
-            raise self.end(query, error) from None
+            raise failed(self.end(query, error)) from None
         else:
             self.end(query, None)
 
-    def end(self, query: Query, error: BaseException | None) -> Exception:
-        """Report the end to the broker, once, and give the error the reader is shown."""
+    def end(self, query: Query, error: BaseException | None) -> dict[str, str]:
+        """Report the end to the broker, once; returns what the reader is shown of an error."""
         with query.lock:
             query.context, cursor, query.cursor = None, query.cursor, None
         with self.lock:
             known = self.running.pop(query.handle, None) or self.waiting.pop(query.handle, None)
         reason = "" if error is None else reason_of(query, error)
-        words: dict[str, Any] = {"seconds": f"{query.seconds:g}", "detail": one_line(error)}
-        words |= {"saved_rows": self.saved_rows, "saved_bytes": self.saved_bytes}
-        ko, en = (text.format(**words) for text in FAILURES.get(reason, ("", "")))
         status = "finished" if error is None else "cancelled" if reason == "cancelled" else "failed"
         if known is not None:
             seconds = time.monotonic() - query.admitted
             self.control.send(
-                op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
-                seconds=seconds, reason=reason,
+                {"op": "finished", "handle": query.handle, "status": status, "rows": query.rows,
+                 "bytes": query.bytes, "seconds": seconds, "reason": reason}
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
-        return failure(reason or "query-error", ko=ko, en=en)
+        limits = {"saved_rows": self.saved_rows, "saved_bytes": self.saved_bytes}
+        return words(reason or "query-error", seconds=f"{query.seconds:g}", detail=one_line(error), **limits)
 
     def watch(self) -> None:
         """Look at cancellation, time limits and expired handles until the process ends."""
@@ -297,7 +276,7 @@ class Worker(flight.FlightServerBase):
             for query in running:
                 query.look(now)
                 if (progress := query.progress(now)) is not None:
-                    self.control.send(op="progress", **progress)
+                    self.control.send({"op": "progress", **progress})
             if not self.spare:
                 self.spare.append(open_cursor(self.engine))
             for query in expired:
@@ -315,7 +294,11 @@ class Worker(flight.FlightServerBase):
                     query = Query(message)
                     with self.lock:
                         self.waiting[handle] = query
-                    self.control.send(op="admitted", handle=handle)
+                    self.control.send({"op": "admitted", "handle": handle})
+                case "run":
+                    query = Query(message)
+                    sink = Sink(self.control.descriptor(), query.must_stop)
+                    threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
                 case "cancel":
                     self.cancel(str(message["query_id"]))
                 case "drop":
@@ -360,23 +343,21 @@ def one_line(error: BaseException | None) -> str:
     return text[:400]
 
 
-def failure(reason: str, ko: str = "", en: str = "") -> flight.FlightServerError:
-    """An error that the client shows in both languages; details travel as JSON."""
-    ko, en = (ko, en) if ko else FAILURES[reason]
-    detail = json.dumps({"reason": reason, "ko": ko, "en": en}).encode()
-    return flight.FlightServerError(f"[{reason}] {ko} / {en}", detail)
+def words(reason: str, **facts: Any) -> dict[str, str]:
+    """What the reader is shown, in both languages; a reason of no text of its own shows none."""
+    ko, en = (text.format(**facts) if facts else text for text in FAILURES.get(reason, ("", "")))
+    return {"reason": reason, "ko": ko, "en": en}
 
 
-def bound(kind: int, wanted: int) -> None:
-    """Limit this process, never above what it was started with: only root may raise that."""
-    _, hardest = resource.getrlimit(kind)
-    value = wanted if hardest == resource.RLIM_INFINITY else min(wanted, hardest)
-    resource.setrlimit(kind, (value, value))
+def failed(said: dict[str, str]) -> flight.FlightServerError:
+    """The same as a Flight error; the details travel as JSON."""
+    text = f"[{said['reason']}] {said['ko']} / {said['en']}"
+    return flight.FlightServerError(text, json.dumps(said).encode())
 
 
 def main() -> int:
     """Configure from the broker's first message, then serve until it goes."""
-    control = Control(CONTROL_FD)
+    control = Control()
     settings = control.receive()
     if settings is None:
         return 1
@@ -386,11 +367,11 @@ def main() -> int:
     try:
         worker = Worker(settings, control)
     except (duckdb.Error, OSError, pa.ArrowException) as error:
-        control.send(op="broken", reason=str(error)[:500])
+        control.send({"op": "broken", "reason": str(error)[:500]})
         return 1
     worker.engine.execute("SELECT 1").fetchall()
     threading.Thread(target=worker.watch, daemon=True).start()
-    control.send(op="ready", pid=os.getpid())
+    control.send({"op": "ready", "pid": os.getpid()})
     worker.obey()
     return 0
 

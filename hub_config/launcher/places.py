@@ -9,7 +9,8 @@ from hub_config.settings import Settings
 
 INSIDE = "/opt/campus/inside"
 CLIENT = "/opt/campus/client"
-WORKERS = "/opt/campus/workers"
+PROGRAMS = "/opt/campus"
+WORKERS = f"{PROGRAMS}/workers"
 NOTEBOOK = "/opt/campus/notebook"
 SOCKETS = "/run/campus"
 DATA = "/data"

@@ -116,6 +116,7 @@ def worker(
         "CAMPUS_SOCKETS": f"{places.SOCKETS}/data",
         "CAMPUS_GENERATION": str(generation),
         "CAMPUS_MEMORY": str(memory),
+        "PYTHONPATH": places.PROGRAMS,
     }
     mounts = (
         *places.environment(settings.session_env),
@@ -125,7 +126,7 @@ def worker(
     )
     return Sandbox(
         name=f"worker-{session_id}-{generation}",
-        argv=(places.python(settings.session_env), f"{places.WORKERS}/query_worker.py"),
+        argv=_program(settings, "query_worker"),
         mounts=mounts,
         env=env,
         uid=places.engine_uid(settings, isolation),
@@ -139,14 +140,17 @@ def worker(
 
 def parser(settings: Settings, isolation: Isolation, *, session_id: str) -> Sandbox:
     """A statement parser that sees no data at all."""
-    env = _common(settings.session_env, places.SCRATCH, "engine") | {"CAMPUS_CONTROL_FD": str(CHANNEL_FD)}
+    env = _common(settings.session_env, places.SCRATCH, "engine") | {
+        "CAMPUS_CONTROL_FD": str(CHANNEL_FD),
+        "PYTHONPATH": places.PROGRAMS,
+    }
     mounts = (
         *places.environment(settings.session_env),
         Mount(source=settings.repo / "catalog" / "workers", target=places.WORKERS),
     )
     return Sandbox(
         name=f"parser-{session_id}",
-        argv=(places.python(settings.session_env), f"{places.WORKERS}/parser.py"),
+        argv=_program(settings, "parser"),
         mounts=mounts,
         env=env,
         uid=places.engine_uid(settings, isolation),
@@ -155,6 +159,11 @@ def parser(settings: Settings, isolation: Isolation, *, session_id: str) -> Sand
         limits=Limits(memory=_PARSER_MEMORY, processes=64, cpu=1.0, file_size=_SMALL_SCRATCH),
         tmp_size=_SMALL_SCRATCH,
     )
+
+
+def _program(settings: Settings, name: str) -> tuple[str, ...]:
+    """A module of `catalog.workers`; `-P`: nothing is imported from the folder it runs in."""
+    return (places.python(settings.session_env), "-P", "-m", f"workers.{name}")
 
 
 def _open_data(opened: Sequence[tuple[Path, str]]) -> dict[str, str]:

@@ -78,7 +78,7 @@ def start_session(page: Page, campus: Campus) -> None:
     """Until JupyterLab is there."""
     page.goto(f"{campus.url}/projects")
     press(page, "분석 세션 시작")
-    page.wait_for_url(SESSION, timeout=150_000, wait_until="commit")
+    page.wait_for_url(SESSION, timeout=150_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     citizen.goto(f"{campus.url}/projects")
     press(citizen, "분석 세션 시작")
     session = re.compile(r"http://s-\w{16}\.localhost:\d+/user/minji/open-data/lab")
-    citizen.wait_for_url(session, timeout=150_000, wait_until="commit")
+    citizen.wait_for_url(session, timeout=150_000)
     cells = run_lesson(citizen)
     assert [failed(cell) for cell in cells if failed(cell)] == []
     pictures = [o for cell in cells for o in cell["outputs"] if "image/png" in o.get("data", {})]
@@ -229,7 +229,7 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     # The public opens the dashboard from the gallery.
     public.goto(f"{campus.url}/dashboards")
     public.locator('main a[href*="d-living-population"]').first.click()
-    public.wait_for_url(re.compile(r"http://d-living-population\.localhost"), wait_until="commit")
+    public.wait_for_url(re.compile(r"http://d-living-population\.localhost"))
     expect(public.locator("img").first).to_be_visible(timeout=150_000)
 
     # The auditor sees every step, and verifies the log, on the page and from the command line.

@@ -122,7 +122,7 @@ def test_the_gate_dies(campus: Campus, page: Page, kernel: Kernel) -> None:
     until(lambda: answers(page, f"{campus.url}/projects"))
     page.goto(f"{campus.url}/projects")
     page.locator("main").get_by_role("link", name="분석 세션 들어가기").first.click()
-    page.wait_for_url(SESSION, wait_until="commit")
+    page.wait_for_url(SESSION)
     assert kernel.run(COUNT) == "True 42\n"  # the cell went on without a browser, the kernel is the same
 
 
@@ -135,7 +135,7 @@ def test_the_sessions_own_server_dies(campus: Campus, page: Page) -> None:
     page.get_by_role("link", name="세션 다시 시작").click()
     until(lambda: page.reload() is not None and page.get_by_role("button", name="분석 세션 시작").count() > 0)
     press(page, "분석 세션 시작")
-    page.wait_for_url(SESSION, timeout=150_000, wait_until="commit")
+    page.wait_for_url(SESSION, timeout=150_000)
     again = Kernel.start(page)
     assert again.run("import campus; kept = open('made.txt').read(); " + COUNT) == "True mine\n"
 
@@ -147,7 +147,7 @@ def test_the_launcher_dies_and_takes_the_sessions_along(campus: Campus, page: Pa
     page.get_by_role("link", name="세션 다시 시작").click()
     until(lambda: page.reload() is not None and page.get_by_role("button", name="분석 세션 시작").count() > 0)
     press(page, "분석 세션 시작")
-    page.wait_for_url(SESSION, timeout=150_000, wait_until="commit")
+    page.wait_for_url(SESSION, timeout=150_000)
     assert Kernel.start(page).run("import campus; kept = 1; " + COUNT) == "True 1\n"
 
 

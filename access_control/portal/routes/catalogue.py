@@ -83,8 +83,9 @@ def dataset(visit: Visit) -> Response:
         snapshot=snapshot,
         versions=_versions(facts.versions(name), sample.versions),
         rows=sample.rows,
-        figure=figure,
-        drawing=_drawing(figure),
+        drawings=_drawings(visit, found, (figure, sample.map, sample.histogram)),
+        margins=sample.margins,
+        titles=lambda columns: [figures.in_caption(_title(visit, found, c)) for c in columns],
         visible=shown,
         twin=bool(shown and shown.variant == TWIN),
         examples=examples(asked, readme_of(DATASETS, name), figure, visit.services.datasets),
@@ -92,8 +93,6 @@ def dataset(visit: Visit) -> Response:
         period_chart=figures.columns(sample.periods),
         areas=sample.areas,
         area_chart=figures.bars_of(sample.areas),
-        measured=_title(visit, found, figure.measure) if figure else "",
-        grouped=_title(visit, found, figure.column) if figure else "",
         apply_at=_apply_at(visit),
         systems=load_codes().systems,
     )
@@ -156,10 +155,27 @@ def _without(visit: Visit) -> Callable[..., str]:
     return without
 
 
-def _drawing(figure: Figure | None) -> figures.Line | figures.Bars | None:
-    if figure is None or figure.kind == "map":
-        return None
-    return figures.line(figure) if figure.kind == "line" else figures.bars(figure)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A figure, its marks (maps have their own paths), and what is measured and grouped in words."""
+
+    figure: Figure
+    marks: figures.Line | figures.Bars | figures.Columns | None
+    measured: str
+    grouped: str
+
+
+def _drawings(visit: Visit, d: Dataset, found: tuple[Figure | None, ...]) -> list[Drawing]:
+    return [
+        Drawing(
+            figure=one,
+            marks=figures.marks(one),
+            measured=figures.in_caption(_title(visit, d, one.measure)),
+            grouped=figures.in_caption(_title(visit, d, one.column)),
+        )
+        for one in found
+        if one is not None and (one.paths or figures.marks(one))
+    ]
 
 
 def _title(visit: Visit, d: Dataset, column: str) -> str:

@@ -42,6 +42,17 @@ def test_nothing_is_acknowledged_before_it_is_synced(tmp_path: Path, monkeypatch
             assert synced == []
 
 
+def test_what_a_killed_writer_left_is_synced_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(open_log(tmp_path)) as log:
+        log.append(pairs([event(1)]), NOW)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
+    with contextlib.closing(open_log(tmp_path)) as log:
+        assert synced == [size(log)]
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite"])
 def test_a_full_disk_leaves_the_log_as_it_was(

@@ -38,6 +38,7 @@ PAGES = {
         "/datasets/living_population",
         "/datasets/dong_boundary",
         "/datasets/card_sales",
+        "/datasets/card_spending",
         "/dashboards",
         "/apply",
         "/sign-in",

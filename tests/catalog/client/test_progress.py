@@ -62,12 +62,12 @@ def test_a_long_query_draws_a_bar_and_takes_it_away(
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr(progress, "SHOWN_AFTER", 0.2)
-    timer = threading.Timer(3, lambda: campus._gateway.action("campus.cancel", query_id=running()))
 
-    def running() -> str:
-        return session.guard.events[-1].query_id
+    def stop_once_drawn() -> None:
+        until(lambda: " % ·" in terminal.getvalue() or terminal.getvalue().rstrip().endswith(" %"), 25)
+        campus._gateway.action("campus.cancel", query_id=session.guard.events[-1].query_id)
 
-    timer.start()
+    threading.Thread(target=stop_once_drawn).start()
     with pytest.raises(campus.QueryFailed):
         campus.sql(SLOW).arrow()
     drawn = terminal.getvalue()

@@ -132,10 +132,10 @@ class PlainStarter:
         self, session_id: str, generation: int, files: Sequence[tuple[str, str]], memory: int
     ) -> tuple[PlainSandbox, socket.socket]:
         self.files.append(tuple(files))
-        return self._start("query_worker.py")
+        return self._start("query_worker")
 
     def start_parser(self, session_id: str) -> tuple[PlainSandbox, socket.socket]:
-        return self._start("parser.py")
+        return self._start("parser")
 
     def stop(self, sandbox_id: str, grace: float = 5.0) -> None:
         started = self.running.pop(sandbox_id, None)
@@ -159,10 +159,11 @@ class PlainStarter:
         if self.broken:
             raise CatalogError("launcher", ko="시작 불가", en="cannot start")
         ours, theirs = socket.socketpair()
-        script = REPO / "catalog" / "workers" / program
-        command = 'exec 3<&"$1"; exec "$2" "$3"'
+        module = f"catalog.workers.{program}"
+        command = 'exec 3<&"$1"; exec "$2" -P -m "$3"'
         process = subprocess.Popen(
-            ["/bin/bash", "-c", command, "sh", str(theirs.fileno()), str(self.python), str(script)],
+            ["/bin/bash", "-c", command, "sh", str(theirs.fileno()), str(self.python), module],
+            env=os.environ | {"PYTHONPATH": str(REPO)},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

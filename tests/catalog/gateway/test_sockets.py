@@ -58,7 +58,7 @@ def test_only_the_worker_may_write_sockets_and_others_only_connect(gateway: Inst
 def test_a_worker_leaves_when_its_broker_does(gateway: Installation, client: Any) -> None:
     run(client, "SELECT 1")
     (pid,) = gateway.starter.pids("query_worker")
-    for session, _ in gateway.broker._open.values():
+    for session, *_ in gateway.broker._open.values():
         assert session._worker is not None
         session._worker._control.shutdown(socket.SHUT_RDWR)
     until(lambda: not Path(f"/proc/{pid}").exists())

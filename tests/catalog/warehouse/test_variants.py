@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from catalog.descriptions import Dataset, DescriptionError, load, load_all
+from catalog.descriptions import Dataset, DescriptionError, Rows, load, load_all
 from catalog.descriptions.model import How
 from catalog.descriptions.published import described, differs
 from catalog.descriptions.variants import demand_distinct, sql_name
@@ -129,9 +129,29 @@ def test_the_description_of_a_variant_is_its_own() -> None:
     assert own.column("amount").unit == "KRW"
     for part in ("first 5 digits", "months", "without hour, holder, sex, age", "below 100"):
         assert part in own.description.en
-    assert described(SPENDING, "twin") is SPENDING
+    assert described(SPENDING, "main") is SPENDING
+    assert described(SPENDING, "twin") == dataclasses.replace(SPENDING, partitions=())
     with pytest.raises(KeyError):
         described(SPENDING, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("hows", "rows", "columns"),
+    [
+        ({"card_hash": How.SAME, "fare": How.SAME}, Rows.INDIVIDUALS, ("card_hash",)),
+        ({"user_type": How.SAME, "fare": How.SAME}, Rows.INDIVIDUALS, ()),
+        ({"user_type": How.SAME, "fare": How.SUM}, Rows.AGGREGATED, ()),
+    ],
+)
+def test_a_variant_says_whom_its_own_rows_tell_apart(
+    hows: dict[str, How], rows: Rows, columns: tuple[str, ...]
+) -> None:
+    trips = load_all(REPO / "datasets")["transit_trips"]
+    like = SPENDING.variants[0].columns[2]
+    made = tuple(dataclasses.replace(like, name=n, source=n, how=how) for n, how in hows.items())
+    variant = dataclasses.replace(SPENDING.variants[0], name="own", columns=made, counted="", least=0)
+    entity = described(dataclasses.replace(trips, variants=(variant,)), "own").entity
+    assert (entity.rows, entity.columns) == (rows, columns)
 
 
 def put(value: Any, *path: Any) -> Callable[[Any], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from html import escape
@@ -32,7 +33,7 @@ class Progress:
     @property
     def patience(self) -> float | None:
         """How long to wait before the next look [s]; None where nobody would see it."""
-        if self._display is None:
+        if self._display is None or threading.current_thread() is not threading.main_thread():
             return None
         return EVERY if self._open else max(0.05, self._began + SHOWN_AFTER - time.monotonic())
 

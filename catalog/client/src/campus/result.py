@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
 
+    from campus.local import LocalStream
     from campus.wire import Stream
 
 SHOWN: Final = 10
@@ -27,7 +28,7 @@ class Result:
     `arrow`, `df` and `geo` read everything and keep it; `reader` hands the stream over, once.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream | LocalStream) -> None:
         self._stream = stream
         self._read: list[pa.RecordBatch] = []
         self._ended = False

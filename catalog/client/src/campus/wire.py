@@ -1,4 +1,7 @@
-"""Arrow Flight SQL to the session's gateway: calls that Ctrl-C can stop, reconnection. Knows no frames."""
+"""Calls to the session's gateway: over its local socket, else by Arrow Flight SQL. Knows no frames.
+
+Ctrl-C stops every call, and a gateway that restarts is waited for.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from campus.errors import (
@@ -22,6 +26,7 @@ from campus.errors import (
     outside,
     worker_died,
 )
+from campus.local import SOCKET, Away, Local, LocalStream
 from campus.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ T = TypeVar("T")
 STATEMENT: Final = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery"
 PARTITION: Final = b"campus.partition:"
 WITH_VALUES: Final = b"campus.statement:"
+UNIX: Final = "grpc+unix://"
 RECONNECT_SECONDS: Final = 10.0
 AHEAD: Final = 4  # batches read ahead of their user
 _OPTIONS: Final[list[tuple[str, int | str]]] = [
@@ -62,6 +68,7 @@ class Gateway:
     def __init__(self, address: str | None = None) -> None:
         self._given = address
         self._clients: dict[str, Any] = {}
+        self._locals: dict[str, Local] = {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
@@ -88,7 +95,7 @@ class Gateway:
         results = self._ask(lambda client: list(client.do_action(flight.Action(name, body))), once=once)
         return json.loads(results[0].body.to_pybytes())
 
-    def query(self, text: str, parameters: Any = None, save_as: str | None = None) -> Stream:
+    def query(self, text: str, parameters: Any = None, save_as: str | None = None) -> Stream | LocalStream:
         """Ask for a statement and begin to read it.
 
         Parameters
@@ -98,17 +105,55 @@ class Gateway:
         save_as
             Keep the rows at the gateway under this name; the stream then gives one row about them.
         """
-        if parameters is None and save_as is None:
-            return self._begin(statement_command(text))
-        request = {"query": text, "parameters": parameters, "save_as": save_as}
-        return self._begin(WITH_VALUES + json.dumps(request).encode())
+        request = {"text": text, "parameters": parameters, "save_as": save_as}
+        plain = parameters is None and save_as is None
+        command = statement_command(text) if plain else WITH_VALUES + json.dumps(request).encode()
+        return self._begin({"op": "query", **request}, command)
 
-    def partition(self, index: int, **part: Any) -> Stream:
+    def partition(self, index: int, **part: Any) -> Stream | LocalStream:
         """Ask for one part of a version (`name`, `snapshot`, `columns`, `where`) and begin to read it."""
         request = {"index": index, **part}
-        return self._begin(PARTITION + json.dumps(request).encode())
+        return self._begin({"op": "partition", **request}, PARTITION + json.dumps(request).encode())
 
-    def _begin(self, command: bytes) -> Stream:
+    def far(self, query_id: str) -> Mapping[str, Any]:
+        """How far a query is, as far as that is known."""
+        try:
+            return dict(self.action("campus.progress", query_id=query_id))
+        except CampusError:  # the stream itself says what is wrong
+            return {}
+
+    def local(self) -> Local | None:
+        """The gateway's socket for this machine, where there is one."""
+        address = self.address
+        if not address.startswith(UNIX):
+            return None
+        path = Path(address.removeprefix(UNIX)).with_name(SOCKET)
+        with self._lock:
+            known = self._locals.get(address)
+            if known is None and path.exists():
+                known = self._locals[address] = Local(path, self.far)
+        return known
+
+    def _begin(self, request: Mapping[str, Any], command: bytes) -> Stream | LocalStream:
+        local = self.local()
+        if local is None:
+            return self._begin_flight(command)
+        end = time.monotonic() + RECONNECT_SECONDS
+        away = False
+        while True:
+            try:
+                stream = local.ask(**request)
+            except Away:
+                away = True
+                if time.monotonic() > end:
+                    raise no_gateway() from None
+                time.sleep(0.2)
+            else:
+                if away:
+                    _say_reconnected()
+                return stream
+
+    def _begin_flight(self, command: bytes) -> Stream:
         import pyarrow.flight as flight
 
         descriptor = flight.FlightDescriptor.for_command(command)
@@ -146,7 +191,7 @@ class Gateway:
                 raise translated(error) from None
             else:
                 if away:
-                    sys.stderr.write("데이터 관문에 다시 연결했습니다. / Reconnected to the data gateway.\n")
+                    _say_reconnected()
                 return answer
 
     def client(self, location: str) -> Any:
@@ -180,7 +225,7 @@ class Stream:
         self._over = threading.Event()  # by itself
         self._items: queue.Queue[Any] = queue.Queue(AHEAD)
         self._received = 0
-        self._progress = Progress(self._far)
+        self._progress = Progress(lambda: gateway.far(str(facts.get("query_id", ""))))
         threading.Thread(target=self._pump, daemon=True).start()
         self.schema: pa.Schema = self._next()
 
@@ -227,19 +272,11 @@ class Stream:
 
     def _wait(self) -> Any:
         """The next item; while it takes long, what is known of the query is shown."""
-        if threading.current_thread() is not threading.main_thread():
-            return self._items.get()
         while True:
             try:
                 return self._items.get(timeout=self._progress.patience)
             except queue.Empty:
                 self._progress.look(self._received)
-
-    def _far(self) -> Mapping[str, Any]:
-        try:
-            return dict(self._gateway.action("campus.progress", query_id=self.facts.get("query_id", "")))
-        except CampusError:  # the stream itself says what is wrong
-            return {}
 
     def _pump(self) -> None:
         import pyarrow as pa
@@ -273,6 +310,10 @@ class Stream:
                         self._items.get_nowait()
                 continue
             return
+
+
+def _say_reconnected() -> None:
+    sys.stderr.write("데이터 관문에 다시 연결했습니다. / Reconnected to the data gateway.\n")
 
 
 def interruptible(call: Callable[[], T]) -> T:

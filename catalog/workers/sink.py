@@ -1,0 +1,87 @@
+"""Writes a result into the socket that its one reader holds. Knows no statement and no engine.
+
+What the reader sees: a message (`{}`, or `{"error"}` and nothing more), an Arrow IPC stream, and a last
+message (`{}` or `{"error"}`). A stream without a last message is not whole: the worker died, or hung up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .control import framed
+
+LOOK = 200  # how often a reader that does not read is looked at [ms]
+PATIENCE = 5.0  # how long one may still keep a query that has to stop [s]
+
+
+class Sink:
+    """The writing end. Has what `pyarrow.PythonFile` asks of a file, and what Flight says of a reader.
+
+    Parameters
+    ----------
+    stopped
+        Whether the query has to stop; a reader that does not read cannot keep it.
+    """
+
+    closed = False
+    broken = False  # a write failed: nobody reads
+
+    def __init__(self, fd: int, stopped: Callable[[], bool]) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(False)
+        self._stopped = stopped
+        self._gone = _poll(fd, select.POLLRDHUP)
+        self._room = _poll(fd, select.POLLOUT)
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Write one message; nobody may be there to read it any more."""
+        with contextlib.suppress(OSError):
+            self.write(framed(message))
+
+    def write(self, data: Any) -> int:
+        """Write all of a buffer.
+
+        Raises
+        ------
+        OSError
+            The reader has gone, or did not read for too long after the query had to stop.
+        """
+        try:
+            return self._write(memoryview(data).cast("B"))
+        except OSError:
+            self.broken = True
+            raise
+
+    def _write(self, rest: memoryview) -> int:
+        size, deadline = rest.nbytes, 0.0
+        while rest.nbytes:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                if not self._room.poll(LOOK) and self._stopped():
+                    deadline = deadline or time.monotonic() + PATIENCE
+                    if time.monotonic() > deadline:
+                        raise TimeoutError("the reader does not read") from None
+        return size
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def is_cancelled(self) -> bool:
+        """Whether the reader has gone."""
+        return bool(self._gone.poll(0))
+
+    def close(self) -> None:
+        """The reader sees the end."""
+        self._socket.close()
+
+
+def _poll(fd: int, events: int) -> select.poll:
+    found = select.poll()
+    found.register(fd, events)
+    return found
