@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +93,31 @@ class Ledger:
             self._guard.record(event)
         except RecordFailed as error:
             raise refusals.record_unavailable() from error
+
+    @contextmanager
+    def refusals_on_record(self, identity: SessionIdentity, asked: str) -> Iterator[None]:
+        """Record whatever is refused inside, by digest of what was asked.
+
+        Raises
+        ------
+        QueryRefused, GatewayError
+            The refusal itself; `record-unavailable`.
+        """
+        try:
+            yield
+        except refusals.QueryRefused as refused:
+            digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
+            self.refuse(
+                QueryEvent(
+                    kind=QueryEventKind.REFUSED,
+                    query_id=QueryId(secrets.token_hex(8)),
+                    identity=identity,
+                    time=datetime.now(UTC),
+                    statement=f"sha256:{digest}",
+                    reason=refused.reason,
+                )
+            )
+            raise
 
     def end(
         self,

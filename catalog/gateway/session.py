@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -296,27 +295,9 @@ class SessionGateway:
             facts={"query_id": query_id, **facts(tables, self._geometry)},
         )
 
-    @contextmanager
-    def refusals_on_record(self, asked: str) -> Iterator[None]:
+    def refusals_on_record(self, asked: str) -> AbstractContextManager[None]:
         """Whatever is refused inside is recorded, by digest of what was asked."""
-        try:
-            yield
-        except refusals.QueryRefused as refused:
-            self._record_refusal(asked, refused.reason)
-            raise
-
-    def _record_refusal(self, text: str, reason: str) -> None:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        self._ledger.refuse(
-            QueryEvent(
-                kind=QueryEventKind.REFUSED,
-                query_id=QueryId(secrets.token_hex(8)),
-                identity=self.identity,
-                time=datetime.now(UTC),
-                statement=f"sha256:{digest}",
-                reason=reason,
-            )
-        )
+        return self._ledger.refusals_on_record(self.identity, asked)
 
     def _workers_of(self, query_id: str) -> tuple[WorkerProcess, ...]:
         """Those that may run one of this session's queries; none for a query of another."""
