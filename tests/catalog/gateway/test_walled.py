@@ -83,7 +83,7 @@ def inside(pid: int) -> set[str]:
                 for p in Path("/proc").glob("[0-9]*") if p.joinpath("stat").exists()}  # fmt: skip
     while below := [p for p, parent in children.items() if parent == pid]:
         pid = int(below[0].name)
-    data = Path(f"/proc/{pid}/root/data")
+    data = Path("/proc", str(pid), "root", "data")
     if not os.access(data.parent, os.R_OK | os.X_OK):
         pytest.skip("this user may not look into the sandbox from outside")
     return {str(p.relative_to(data)) for p in data.rglob("*.parquet")}
