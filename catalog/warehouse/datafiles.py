@@ -109,17 +109,14 @@ class _File:
         self._waiting: list[pa.Table] = []
         self._wait_rows = 0
         self._stream = DurableFile(self._path, overwrite=False, later=True)
-        self._writer: Any = None
-
-    def _opened(self, rows: int) -> Any:
-        """The Parquet writer, whose filters are made for row groups of so many rows."""
-        return pq.ParquetWriter(
+        filters = {c: {"ndv": ROW_GROUP, "fpp": FALSE_HITS} for c in dataset.lookups}
+        self._writer: Any = pq.ParquetWriter(
             self._stream,
             self._schema,
             compression="zstd",
             write_page_index=True,
             sorting_columns=self._sorting(),
-            bloom_filter_options={c: {"ndv": rows, "fpp": FALSE_HITS} for c in self._dataset.lookups} or None,
+            bloom_filter_options=filters or None,  # folded by the writer where a row group has fewer values
         )
 
     def _sorting(self) -> Any:
@@ -147,8 +144,7 @@ class _File:
 
     def abandon(self) -> None:
         """Give the file up."""
-        if self._writer is not None:
-            self._writer.close()
+        self._writer.close()
         self._stream.close()
         self._path.unlink(missing_ok=True)
 
@@ -157,8 +153,6 @@ class _File:
             return
         waiting = pa.concat_tables(self._waiting)
         whole = waiting.num_rows if everything else waiting.num_rows // ROW_GROUP * ROW_GROUP
-        if self._writer is None:
-            self._writer = self._opened(min(waiting.num_rows, ROW_GROUP))
         self._writer.write_table(waiting.slice(0, whole), row_group_size=ROW_GROUP)
         self._waiting = [waiting.slice(whole)]
         self._wait_rows = waiting.num_rows - whole

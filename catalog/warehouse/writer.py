@@ -61,9 +61,9 @@ def publish(
                 files = metadata.read_files(root, dataset.name, variant, current.snapshot_id)
                 kept, mixed = _kept(root, files, replace, table.schema())
                 rest = _remaining(root, mixed, replace, table.schema())
-        given = batches.to_batches(max_chunksize=ROW_GROUP) if isinstance(batches, pa.Table) else batches
-        every: Iterable[pa.RecordBatch | pa.Table] = chain(given, rest)
-        rows = (b for batch in every for b in as_described(dataset, batch))
+        new = batches.to_batches(max_chunksize=ROW_GROUP) if isinstance(batches, pa.Table) else batches
+        given: Iterable[pa.RecordBatch | pa.Table] = chain(new, rest)
+        rows = (b for batch in given for b in as_described(dataset, batch))
         return _write_version(root, table, dataset, variant, rows, kept, publication, work)
 
 

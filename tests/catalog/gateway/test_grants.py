@@ -287,8 +287,10 @@ def test_a_reader_that_takes_no_rows_keeps_no_query_alive(
     made = grant(gateway, WHOLE)
     rows = reader(info(client, MANY))
     rows.read_chunk()  # and then no more
+    [serving] = gateway.starter.pids("query_worker.py")
     taken_back(gateway, made)
     until(lambda: ended(gateway) == [(QueryEventKind.CANCELLED, "grant-ended")], 20)
+    until(lambda: serving not in gateway.starter.pids("query_worker.py"), 20)
     assert run(client, "SELECT 1 AS one").num_rows == 1
     with suppress(flight.FlightError, OSError, StopIteration):
         while True:

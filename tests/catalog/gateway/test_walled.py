@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow.flight as flight
 import pytest
 
+from catalog.descriptions.scope import scope_of
 from catalog.gateway.broker import Broker
 from catalog.gateway.guard import SessionId, SessionIdentity
 from catalog.gateway.session import QueryLimits
@@ -70,6 +72,51 @@ def test_rows_through_the_walls(launcher: tuple[Launcher, Path], warehouse: Ware
             client.stop(started.sandbox_id)
         until(lambda: guard.kinds().count("finished") == 2)
         assert rows(info(session, "SELECT 1 AS a"), settings.run).num_rows == 1
+    finally:
+        broker.stop()
+    until(lambda: client.list() == ())
+
+
+def inside(pid: int) -> set[str]:
+    """Data files that exist in the sandbox of the innermost process below `pid`."""
+    children = {p: int(p.joinpath("stat").read_text("utf-8").rpartition(") ")[2].split()[1])
+                for p in Path("/proc").glob("[0-9]*") if p.joinpath("stat").exists()}  # fmt: skip
+    while below := [p for p, parent in children.items() if parent == pid]:
+        pid = int(below[0].name)
+    data = Path("/proc", str(pid), "root", "data")
+    if not os.access(data.parent, os.R_OK | os.X_OK):
+        pytest.skip("this user may not look into the sandbox from outside")
+    return {str(p.relative_to(data)) for p in data.rglob("*.parquet")}
+
+
+def test_parts_that_are_not_granted_are_not_in_the_workers_walls(
+    launcher: tuple[Launcher, Path], warehouse: Warehouse
+) -> None:
+    client, state = launcher
+    settings = settings_in(state)
+    shutil.copytree(warehouse.root, settings.warehouse, dirs_exist_ok=True)
+    guard = GuardSimulator()
+    guard.grant("living_population", partitions=scope_of({"month": ["2026-02", "2026-03"]}))
+    broker = Broker(
+        guard=guard,
+        warehouse=Warehouse(settings.warehouse, warehouse.catalog),
+        descriptions=DESCRIPTIONS,
+        starter=client,
+        run=settings.run,
+        admin=settings.run / "gateway.sock",
+        limits=QueryLimits(memory=1 << 30, seconds=20.0),
+    )
+    broker.start()
+    try:
+        broker.open(SessionIdentity(session_id=SessionId(SESSION), person="minji", project="open-data"))
+        session = flight.connect(f"grpc+unix://{settings.run}/gateway/{SESSION}/broker.sock")
+        months = "SELECT DISTINCT strftime(date, '%Y-%m') AS m FROM living_population ORDER BY m"
+        assert rows(info(session, months), settings.run)["m"].to_pylist() == ["2026-02", "2026-03"]
+        files = warehouse.snapshot("living_population").files
+        granted = {f.path for f in files if dict(f.partition)["month"] in {"2026-02", "2026-03"}}
+        assert 0 < len(granted) < len(files)
+        [worker] = [s for s in client.list() if inside(s.pid)]
+        assert inside(worker.pid) == granted
     finally:
         broker.stop()
     until(lambda: client.list() == ())

@@ -13,6 +13,7 @@ import pytest
 from pyiceberg.table import StaticTable
 
 from catalog.descriptions.model import How
+from catalog.descriptions.published import described
 from catalog.warehouse import (
     Publication,
     Warehouse,
@@ -79,6 +80,7 @@ def test_another_reader_of_the_metadata_opens_only_the_partitions_it_needs(wareh
     february = {f.path for f in made.files if dict(f.partition)["month"] == "2026-02"}
     assert planned(warehouse, f"dong_code = '{GANGNAM}'") == gangnam
     assert planned(warehouse, "date >= '2026-02-01'") == february
+    assert planned(warehouse, "date < '2026-02-01'") == {f.path for f in made.files} - february
     assert planned(warehouse, f"dong_code = '{GANGNAM}' and date >= '2026-02-01'") == gangnam & february
 
 
@@ -216,7 +218,9 @@ def test_the_twin_has_no_partitions_and_a_variant_those_of_columns_it_keeps(ware
         for c in SPENDING.columns
     )  # fmt: skip
     masked = dataclasses.replace(aggregated, name="masked", columns=kept, counted="", least=0)
-    dataset = dataclasses.replace(SPENDING, variants=(masked, aggregated))
+    dataset = dataclasses.replace(SPENDING, variants=(masked, aggregated), lookups=("industry", "amount"))
+    assert described(dataset, "masked").lookups == ("industry", "amount")
+    assert described(dataset, "gu_monthly").lookups == ()
     publish(warehouse, spending(JAN, FEB, each=200), dataset=dataset)
     by_name = {made.variant: made for made in refresh_variants(warehouse, dataset, NOW, "c")}
     assert len(granted_files(by_name["masked"], {"gu": frozenset({"11680"})})) == 2

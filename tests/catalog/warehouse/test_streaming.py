@@ -91,8 +91,8 @@ def test_rows_beyond_the_memory_go_through_the_disk(
     assert not work.exists()
     first = content(warehouse, made.files[0])
     assert first.num_rows == 27 * 12_000
-    days: list[Any] = first["date"].to_pylist()
-    assert days == sorted(days)
+    dates: list[Any] = first["date"].to_pylist()
+    assert dates == sorted(dates)
 
 
 def test_an_error_in_the_middle_of_a_stream_changes_nothing_and_is_passed_on(warehouse: Warehouse) -> None:
@@ -138,7 +138,6 @@ def test_nothing_to_publish_is_an_empty_version(warehouse: Warehouse) -> None:
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from typing import Any
 from catalog.warehouse import Warehouse, datafiles, writer
 from tests.catalog.warehouse.test_streaming import SPENDING, publication, stream
 
