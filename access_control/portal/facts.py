@@ -135,12 +135,19 @@ class FactsShelf:
         self._samples: dict[str, tuple[int, Sample]] = {}
         self._locks = {name: Lock() for name in datasets}
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    def snapshot(self, name: str, variant: str = MAIN) -> Snapshot | None:
         """The newest version; None when nothing is published yet."""
         try:
-            return self._warehouse.snapshot(name)
+            return self._warehouse.snapshot(name, variant)
         except WarehouseError:
             return None
+
+    def variants(self, name: str) -> dict[str, Snapshot | None]:
+        """The newest version of each published variant that is still declared, the main one first."""
+        dataset = self._datasets[name]
+        declared = (*(v.name for v in dataset.variants), TWIN)
+        found = {variant: self.snapshot(name, variant) for variant in declared}
+        return {MAIN: self.snapshot(name)} | {v: s for v, s in found.items() if s is not None}
 
     def synthetic(self) -> frozenset[str]:
         """Names of the datasets whose newest version is made up (합성 데이터)."""

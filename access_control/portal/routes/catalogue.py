@@ -20,7 +20,7 @@ from access_control.portal.serving import get
 from access_control.portal.visit import Visit
 from catalog.codes import load as load_codes
 from catalog.descriptions import Dataset
-from catalog.descriptions.variants import MAIN, TWIN, sql_name
+from catalog.descriptions.variants import MAIN, TWIN, sql_name, variant_title
 from catalog.search import FACETS, Option
 from catalog.warehouse import Difference, Snapshot, difference
 
@@ -95,6 +95,7 @@ def dataset(visit: Visit) -> Response:
         area_chart=figures.bars_of(sample.areas),
         apply_at=_apply_at(visit),
         systems=load_codes().systems,
+        variants=[(v, label) for v in facts.variants(name) if (label := variant_title(found, v))],
     )
 
 
