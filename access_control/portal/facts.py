@@ -234,6 +234,7 @@ def read_figure(drawn: Mapping[str, Any] | None) -> Figure | None:
     if drawn is None:
         return None
     points = tuple((str(label), float(value)) for label, value in drawn["points"])
-    lists = {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
-    plain = {k: drawn[k] for k in ("kind", "column", "measure", "how", "width", "height", "dots", "period")}
-    return Figure(**plain, **lists, points=points)
+    kept = ("kind", "column", "measure", "how", "width", "height", "dots", "period")
+    values: dict[str, Any] = {name: drawn[name] for name in kept}
+    values |= {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
+    return Figure(**values, points=points)
