@@ -85,6 +85,7 @@ def dataset(visit: Visit) -> Response:
         rows=sample.rows,
         drawings=_drawings(visit, found, (figure, sample.map, sample.histogram)),
         margins=sample.margins,
+        steward=_steward(visit),
         titles=lambda columns: [figures.in_caption(_title(visit, found, c)) for c in columns],
         visible=shown,
         twin=bool(shown and shown.variant == TWIN),
@@ -103,7 +104,11 @@ def _apply_at(visit: Visit) -> str:
     """Where access is asked for: by registering, then at one's projects; who decides goes to grants."""
     if visit.person is None:
         return "/apply"
-    return "/grants" if must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR) else "/projects"
+    return "/grants" if _steward(visit) else "/projects"
+
+
+def _steward(visit: Visit) -> bool:
+    return visit.person is not None and bool(must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 
+from access_control.people.model import Role
 from access_control.portal import maps, sketches
 from access_control.portal.facts import REPO, FactsShelf, Figure
 from catalog.descriptions import load_all
@@ -151,4 +152,8 @@ async def test_the_pages_show_them(portal: Portal) -> None:
     assert "다섯 단계로 칠한 지도" in page and "campus-legend" in page
     trips = (await portal.browser().get("/datasets/transit_trips")).text
     assert "교통카드 (대개 한 사람)" in trips and "(card_hash)" in trips
+    assert "bin/campus synth" not in page
+    portal.campus.person("sora", Role.STAFF)
+    steward = await portal.signed_in("sora")
+    assert "bin/campus synth card_spending --rows" in (await steward.get("/datasets/card_spending")).text
     assert "총변동거리" not in (await portal.browser().get("/datasets/card_sales")).text
