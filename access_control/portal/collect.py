@@ -67,10 +67,11 @@ def _map(
     if column is None:
         return None
     try:
-        boundaries = _relation(warehouse.snapshot(column[1], MAIN), warehouse)
+        boundaries = warehouse.snapshot(column[1], MAIN)
     except WarehouseError:
         return None
-    return maps.shaded(connection, source, dataset, column[0], boundaries)
+    made = maps.shaded(connection, source, dataset, column[0], _relation(boundaries, warehouse))
+    return dataclasses.replace(made, made_up=boundaries.synthetic) if made else None
 
 
 def _margins(warehouse: Warehouse, dataset: Dataset, folder: Path) -> list[dict[str, Any]]:

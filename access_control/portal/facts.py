@@ -24,6 +24,7 @@ from catalog.warehouse import Snapshot, Warehouse, WarehouseError
 log = logging.getLogger(__name__)
 
 LONGEST_COLLECT = 60  # [s]
+OUTLINES = ("dong_boundary", "gu_boundary")  # datasets whose shapes maps of other datasets are drawn with
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -45,6 +46,8 @@ class Figure:
         Class of every path (-1: no rows) and the edges of the classes; empty where nothing is measured.
     period
         The one period that is shown; empty where all are.
+    made_up
+        Whether the outlines of the areas are synthetic, whatever the values are.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class Figure:
     shades: tuple[int, ...] = ()
     breaks: tuple[float, ...] = ()
     period: str = ""
+    made_up: bool = False
 
     def shaded(self, shade: int) -> tuple[str, ...]:
         """The paths of one class."""
@@ -132,7 +136,7 @@ class FactsShelf:
         self._datasets = datasets
         self.index = Index(datasets)
         self._collect = collect or collect_aside
-        self._samples: dict[str, tuple[int, Sample]] = {}
+        self._samples: dict[str, tuple[tuple[int, ...], Sample]] = {}
         self._locks = {name: Lock() for name in datasets}
 
     def snapshot(self, name: str, variant: str = MAIN) -> Snapshot | None:
@@ -141,6 +145,13 @@ class FactsShelf:
             return self._warehouse.snapshot(name, variant)
         except WarehouseError:
             return None
+
+    def variants(self, name: str) -> dict[str, Snapshot | None]:
+        """The newest version of each published variant that is still declared, the main one first."""
+        dataset = self._datasets[name]
+        declared = (*(v.name for v in dataset.variants), TWIN)
+        found = {variant: self.snapshot(name, variant) for variant in declared}
+        return {MAIN: self.snapshot(name)} | {v: s for v, s in found.items() if s is not None}
 
     def synthetic(self) -> frozenset[str]:
         """Names of the datasets whose newest version is made up (합성 데이터)."""
@@ -164,12 +175,14 @@ class FactsShelf:
 
     def sample(self, snapshot: Snapshot) -> Sample:
         """First rows and figure of a version; empty when they cannot be read."""
+        outlines = [self.snapshot(name) for name in OUTLINES if name in self._datasets]
+        read = (snapshot.snapshot_id, *(outline.snapshot_id for outline in outlines if outline))
         with self._locks[snapshot.dataset]:
             kept = self._samples.get(snapshot.dataset)
-            if kept is not None and kept[0] == snapshot.snapshot_id:
+            if kept is not None and kept[0] == read:
                 return kept[1]
             sample = self._collect(snapshot, self._datasets[snapshot.dataset], self._warehouse)
-            self._samples[snapshot.dataset] = (snapshot.snapshot_id, sample)
+            self._samples[snapshot.dataset] = (read, sample)
             return sample
 
 
@@ -227,6 +240,7 @@ def read_figure(drawn: Mapping[str, Any] | None) -> Figure | None:
     if drawn is None:
         return None
     points = tuple((str(label), float(value)) for label, value in drawn["points"])
-    lists: dict[str, Any] = {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
-    plain = {k: drawn[k] for k in ("kind", "column", "measure", "how", "width", "height", "dots", "period")}
-    return Figure(**plain, **lists, points=points)
+    kept = ("kind", "column", "measure", "how", "width", "height", "dots", "period", "made_up")
+    values: dict[str, Any] = {name: drawn[name] for name in kept}
+    values |= {name: tuple(drawn[name]) for name in ("paths", "shades", "breaks")}
+    return Figure(**values, points=points)

@@ -140,9 +140,13 @@ def histogram(c: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows:
     measure = measure_of(dataset)
     if measure is None:
         return None
-    some = f"SELECT * FROM ({source}) USING SAMPLE reservoir({ENOUGH} ROWS) REPEATABLE (42)"  # noqa: S608
     value = f'"{measure.name}"::DOUBLE'
-    read = f"SELECT {value} AS v FROM ({some if rows > ENOUGH else source}) WHERE {value} IS NOT NULL"  # noqa: S608
+    some = f"USING SAMPLE reservoir({ENOUGH} ROWS) REPEATABLE (42)" if rows > ENOUGH else ""
+    c.execute(
+        "CREATE OR REPLACE TEMP TABLE looked_at AS SELECT v FROM "  # noqa: S608 names of the description
+        f"(SELECT {value} AS v FROM ({source}) WHERE {value} IS NOT NULL) {some}"
+    )
+    read = "SELECT v FROM looked_at"
     ((low, median, high),) = c.execute(
         f"SELECT quantile_cont(v, 0.005), quantile_cont(v, 0.5), quantile_cont(v, 0.995) FROM ({read})"  # noqa: S608
     ).fetchall()

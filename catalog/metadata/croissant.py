@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from catalog.descriptions import Column, ColumnType, Dataset
-from catalog.metadata.words import both, description, licence_url, page, title
+from catalog.descriptions.variants import MAIN
+from catalog.metadata.words import as_table, both, description, licence_url, page, title
 from catalog.warehouse import Snapshot
 
 CONTEXT: Final[
@@ -60,15 +61,15 @@ TYPES: Final = {
 FILES: Final = "parquet"
 
 
-def croissant(dataset: Dataset, snapshot: Snapshot | None, site: str) -> dict[str, Any]:
-    """The description.
+def croissant(dataset: Dataset, snapshot: Snapshot | None, site: str, variant: str = MAIN) -> dict[str, Any]:
+    """The description of one variant's table.
 
     Parameters
     ----------
     site
         Public address of the portal, without a slash at its end.
     """
-    address = page(site, dataset)
+    address, dataset = page(site, dataset.name), as_table(dataset, variant)
     made: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 
 from catalog.descriptions import Column, ColumnType, Dataset
-from catalog.metadata.words import both, description, licence_url, page, title
+from catalog.descriptions.variants import MAIN
+from catalog.metadata.words import as_table, both, description, licence_url, page, title
 from catalog.warehouse import Snapshot
 
 TYPES: Final = {
@@ -24,14 +25,17 @@ READING: Final = (
 )
 
 
-def datapackage(dataset: Dataset, snapshot: Snapshot | None, site: str) -> dict[str, Any]:
-    """The descriptor.
+def datapackage(
+    dataset: Dataset, snapshot: Snapshot | None, site: str, variant: str = MAIN
+) -> dict[str, Any]:
+    """The descriptor of one variant's table.
 
     Parameters
     ----------
     site
         Public address of the portal, without a slash at its end.
     """
+    address, dataset = page(site, dataset.name), as_table(dataset, variant)
     resource: dict[str, Any] = {
         "name": dataset.name.replace("_", "-"),
         "path": f"{dataset.name}.parquet",
@@ -50,10 +54,10 @@ def datapackage(dataset: Dataset, snapshot: Snapshot | None, site: str) -> dict[
     package: dict[str, Any] = {
         "profile": "data-package",
         "name": dataset.name.replace("_", "-"),
-        "id": page(site, dataset),
+        "id": address if variant == MAIN else f"{address}?variant={variant}",
         "title": both(title(dataset, snapshot)),
         "description": both(description(dataset, snapshot)),
-        "homepage": page(site, dataset),
+        "homepage": address,
         "keywords": list(dataset.keywords),
         "licenses": [_licence(dataset)],
         "sources": [{"title": both(dataset.source), "path": dataset.source_url}],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
-from catalog.descriptions import Dataset, Text
+from catalog.descriptions import Dataset, Text, Tier
+from catalog.descriptions.published import described
+from catalog.descriptions.variants import TWIN, sql_name, variant_title
 from catalog.warehouse import Snapshot
 
 SYNTHETIC: Final = Text(
@@ -14,6 +17,31 @@ SYNTHETIC: Final = Text(
 KOGL: Final = {  # Korea Open Government Licence, by its type
     f"KOGL type {number}": f"https://www.kogl.or.kr/info/licenseType{number}.do" for number in (1, 2, 3, 4)
 }
+
+
+TWIN_LICENCE: Final = Text(
+    ko="누구나 쓸 수 있는 합성 데이터: 이 캠퍼스가 설명으로 만들었습니다",
+    en="synthetic data open to everyone: made by this campus from the description",
+)
+
+
+def as_table(dataset: Dataset, variant: str) -> Dataset:
+    """The dataset as one variant's table: its SQL name, its title with the variant's, its own columns.
+
+    A twin is open to everyone, whatever the tier of what it stands for.
+
+    Raises
+    ------
+    KeyError
+        The dataset declares no such variant.
+    """
+    label = variant_title(dataset, variant)
+    own = described(dataset, variant)
+    if label is None:
+        return own
+    named = Text(ko=f"{dataset.title.ko} ({label.ko})", en=f"{dataset.title.en} ({label.en})")
+    own = dataclasses.replace(own, name=sql_name(dataset.name, variant), title=named)
+    return dataclasses.replace(own, tier=Tier.OPEN, licence=TWIN_LICENCE) if variant == TWIN else own
 
 
 def title(dataset: Dataset, snapshot: Snapshot | None) -> Text:
@@ -40,6 +68,6 @@ def licence_url(dataset: Dataset) -> str | None:
     return next((url for name, url in KOGL.items() if name in dataset.licence.en), None)
 
 
-def page(site: str, dataset: Dataset) -> str:
-    """The dataset's own page."""
-    return f"{site}/datasets/{dataset.name}"
+def page(site: str, name: str) -> str:
+    """A dataset's own page; its variants are described there too."""
+    return f"{site}/datasets/{name}"

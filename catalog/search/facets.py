@@ -106,6 +106,11 @@ def resolution(dataset: Dataset) -> Resolution:
     return Resolution.DAY if daily else unit
 
 
+def goes_on(dataset: Dataset) -> bool:
+    """Whether its coverage has no end."""
+    return any(_SINCE.search(text) for text in (dataset.temporal.ko, dataset.temporal.en))
+
+
 def years(dataset: Dataset, this_year: int) -> tuple[int, ...]:
     """Years that the temporal coverage names; up to this one where it says 'from'."""
     named = sorted(
@@ -113,8 +118,7 @@ def years(dataset: Dataset, this_year: int) -> tuple[int, ...]:
     )
     if not named:
         return ()
-    open_end = any(_SINCE.search(text) for text in (dataset.temporal.ko, dataset.temporal.en))
-    last = max(this_year, named[-1]) if open_end else named[-1]
+    last = max(this_year, named[-1]) if goes_on(dataset) else named[-1]
     return tuple(range(named[0], last + 1))
 
 

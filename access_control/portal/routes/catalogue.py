@@ -19,7 +19,7 @@ from access_control.portal.visit import Visit
 from catalog.codes import load as load_codes
 from catalog.descriptions import Dataset
 from catalog.descriptions.published import differs
-from catalog.descriptions.variants import MAIN, TWIN, sql_name, tier_of
+from catalog.descriptions.variants import MAIN, TWIN, sql_name, tier_of, variant_title
 from catalog.search import FACETS, Option
 from catalog.warehouse import Difference, Snapshot, difference
 
@@ -84,6 +84,7 @@ def dataset(visit: Visit) -> Response:
         rows=sample.rows,
         drawings=_drawings(visit, found, (figure, sample.map, sample.histogram)),
         margins=sample.margins,
+        steward=_steward(visit),
         titles=lambda columns: [figures.in_caption(_title(visit, found, c)) for c in columns],
         visible=shown,
         twin=bool(shown and shown.variant == TWIN),
@@ -95,7 +96,12 @@ def dataset(visit: Visit) -> Response:
         apply_at=f"/requests/new?dataset={name}",
         variants=[(v, differs(found, v), tier_of(found, v.name)) for v in found.variants],
         systems=load_codes().systems,
+        published=[(v, label) for v in facts.variants(name) if (label := variant_title(found, v))],
     )
+
+
+def _steward(visit: Visit) -> bool:
+    return visit.person is not None and bool(must_hold(visit.person, Role.STAFF, Role.ADMINISTRATOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

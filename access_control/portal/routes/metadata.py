@@ -12,36 +12,37 @@ from access_control.portal.guarding import PAGE_HEADERS
 from access_control.portal.serving import get
 from access_control.portal.visit import Visit
 from catalog.descriptions import Dataset
+from catalog.descriptions.variants import MAIN
 from catalog.metadata import croissant, datapackage, dcat, dcat_catalogue
 
 LINKED = "application/ld+json"
 
 
 def dataset_dcat(visit: Visit) -> Response:
-    """DCAT-AP of one dataset."""
+    """DCAT-AP of one dataset, its published variants as distributions."""
     found = _found(visit)
-    snapshot = visit.services.facts.snapshot(found.name)
-    return _answer(dcat(found, snapshot, visit.services.installation.url, visit.now.year), LINKED)
+    site = visit.services.installation.url
+    return _answer(dcat(found, visit.services.facts.variants(found.name), site, visit.now.year), LINKED)
 
 
 def dataset_croissant(visit: Visit) -> Response:
-    """Croissant of one dataset."""
-    found = _found(visit)
-    snapshot = visit.services.facts.snapshot(found.name)
-    return _answer(croissant(found, snapshot, visit.services.installation.url), LINKED)
+    """Croissant of one dataset, or of the variant asked for."""
+    found, variant = _found(visit), _variant(visit)
+    snapshot = visit.services.facts.snapshot(found.name, variant)
+    return _answer(croissant(found, snapshot, visit.services.installation.url, variant), LINKED)
 
 
 def dataset_package(visit: Visit) -> Response:
-    """Frictionless Data Package of one dataset."""
-    found = _found(visit)
-    snapshot = visit.services.facts.snapshot(found.name)
-    return _answer(datapackage(found, snapshot, visit.services.installation.url), "application/json")
+    """Frictionless Data Package of one dataset, or of the variant asked for."""
+    found, variant = _found(visit), _variant(visit)
+    snapshot = visit.services.facts.snapshot(found.name, variant)
+    return _answer(datapackage(found, snapshot, visit.services.installation.url, variant), "application/json")
 
 
 def catalogue(visit: Visit) -> Response:
     """DCAT-AP of the whole catalogue."""
     services = visit.services
-    entries = [(d, services.facts.snapshot(d.name)) for d in services.datasets.values()]
+    entries = [(d, services.facts.variants(d.name)) for d in services.datasets.values()]
     return _answer(dcat_catalogue(entries, services.installation.url, visit.now.year), LINKED)
 
 
@@ -51,6 +52,14 @@ def _found(visit: Visit) -> Dataset:
     if found is None:
         raise Missing("dataset-unknown", dataset=name[:64])
     return found
+
+
+def _variant(visit: Visit) -> str:
+    """The published variant that was asked for, the main one where none was."""
+    name, asked = visit.part("name"), visit.query("variant") or MAIN
+    if asked not in visit.services.facts.variants(name):
+        raise Missing("dataset-unknown", dataset=f"{name[:64]} {asked[:64]}")
+    return asked
 
 
 def _answer(content: dict[str, Any], media_type: str) -> Response:

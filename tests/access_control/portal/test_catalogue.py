@@ -105,6 +105,13 @@ async def test_machines_get_three_formats_and_the_whole_catalogue(portal: Portal
         assert answer.status == 200 and "json" in answer.headers["content-type"]
         assert "합성 데이터" in json.dumps(json.loads(answer.text), ensure_ascii=False)
         assert (await visitor.get(f"/datasets/nothing/{name}")).status == 404
+    for name in ("croissant.json", "datapackage.json"):
+        made = json.loads((await visitor.get(f"/datasets/card_spending/{name}?variant=twin")).text)
+        assert made["name"].replace("-", "_") == "card_spending_twin"
+        assert (await visitor.get(f"/datasets/card_spending/{name}?variant=nothing")).status == 404
+        assert (await visitor.get(f"/datasets/card_sales/{name}?variant=twin")).status == 404
+    distributions = json.loads((await visitor.get("/datasets/card_spending/dcat.jsonld")).text)
+    assert len(distributions["dcat:distribution"]) == 3
     catalogue = json.loads((await visitor.get("/catalog.jsonld")).text)
     assert len(catalogue["dcat:dataset"]) == len(portal.services.datasets)
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 import shapely
 
+from access_control.people.model import Role
 from access_control.portal import maps, sketches
 from access_control.portal.facts import REPO, FactsShelf, Figure
 from catalog.descriptions import load_all
+from catalog.samples import load_samples
+from catalog.samples.load import sample
 from catalog.synth.report import published_report
-from catalog.warehouse import Warehouse
+from catalog.warehouse import Publication, Warehouse
+from tests.access_control.campus import NOW
 from tests.access_control.portal.conftest import Portal
 
 DATASETS = load_all(REPO / "datasets")
@@ -77,6 +82,15 @@ def test_a_histogram_counts_every_row_between_its_ends() -> None:
     assert made is not None and made.how == "count"
     assert sum(value for _, value in made.points) == 10_000
     assert made.points[0] == ("0", 500.0) and made.points[1][0] == "5"
+
+
+def test_of_very_many_rows_some_are_looked_at() -> None:
+    connection = rows("SELECT (range % 100)::BIGINT AS persons FROM range(1_200_000)")
+    dataset = DATASETS["registered_population"]
+    made = sketches.histogram(connection, "SELECT * FROM here", dataset, 1_200_000)
+    again = sketches.histogram(connection, "SELECT * FROM here", dataset, 1_200_000)
+    assert made is not None and made == again
+    assert sum(value for _, value in made.points) == sketches.ENOUGH
 
 
 def test_skewed_values_get_logarithmic_bins() -> None:
@@ -142,13 +156,28 @@ def test_a_private_dataset_shows_map_histogram_and_report_of_its_twin(
     assert public is not None and not facts.sample(public).margins
 
 
+def test_real_values_on_made_up_outlines_are_told_and_drawn_anew_with_real_ones(tmp_path: Path) -> None:
+    few = {name: DATASETS[name] for name in ("workers", "dong_boundary")}
+    warehouse = Warehouse(tmp_path / "warehouse", tmp_path / "catalog.sqlite")
+    load_samples(warehouse, few, NOW)
+    facts = FactsShelf(warehouse, few)
+    assert shown(facts, "workers", "map").made_up
+    publication = Publication(now=NOW, by="steward", synthetic=False, source="s", recipe="1")
+    warehouse.publish(few["dong_boundary"], "main", sample(few["dong_boundary"]), publication)
+    assert not shown(facts, "workers", "map").made_up
+
+
 async def test_the_pages_show_them(portal: Portal) -> None:
     page = (await portal.browser().get("/datasets/card_spending")).text
     assert page.count('<figure class="campus-figure') == 5
     assert "합성 쌍둥이는 선언을 얼마나 따르나" in page and "한도 안" in page and "총변동거리" in page
     assert "지역별 카드 이용 금액 합계" in page and "카드 이용 금액의 분포" in page
     assert "카드 이용자와 가맹점" in page
-    assert "다섯 단계로 칠한 지도" in page and "campus-legend" in page
+    assert "다섯 단계로 칠한 지도" in page and "실제 경계가 아닙니다" in page and "campus-legend" in page
     trips = (await portal.browser().get("/datasets/transit_trips")).text
     assert "교통카드 (대개 한 사람)" in trips and "(card_hash)" in trips
+    assert "bin/campus synth" not in page
+    portal.campus.person("sora", Role.STAFF)
+    steward = await portal.signed_in("sora")
+    assert "bin/campus synth card_spending --rows" in (await steward.get("/datasets/card_spending")).text
     assert "총변동거리" not in (await portal.browser().get("/datasets/card_sales")).text

@@ -1,8 +1,6 @@
 """The fields that DCAT-AP 3, Croissant 1.0 and Data Package 1.0 require; the label; every column.
 
-Run by hand against the formats' own validators, which are not dependencies of these tests: mlcroissant
-1.1.1 and frictionless 5.21.0 (no error, no warning, every dataset), pySHACL 0.40.1 with the cardinalities
-and classes of DCAT-AP (conforms).
+The formats' own validators are in `test_validators.py`.
 """
 
 from __future__ import annotations
@@ -24,11 +22,11 @@ SITE = "https://campus.example"
 EU = "http://publications.europa.eu/resource/authority/"
 
 
-def version(name: str, *, synthetic: bool = True) -> Snapshot:
+def version(name: str, variant: str = "main", *, synthetic: bool = True) -> Snapshot:
     now = datetime(2026, 11, 21, tzinfo=UTC)
     return Snapshot(
         dataset=name,
-        variant="main",
+        variant=variant,
         snapshot_id=42,
         files=(DataFile(path="x", rows=10, size=100, row_groups=(10,)),),
         fields=(),
@@ -49,8 +47,8 @@ def nodes(value: Any, kind: str) -> list[dict[str, Any]]:
 
 
 def test_dcat_has_what_the_profile_requires(dataset: Dataset) -> None:
-    made = dcat(dataset, version(dataset.name), SITE, 2026)
-    assert json.loads(json.dumps(made)) == made and made["@id"] == f"{SITE}/datasets/{dataset.name}"
+    made = dcat(dataset, {"main": version(dataset.name)}, SITE, 2026)
+    assert json.loads(json.dumps(made)) == made and made["@id"] == f"{SITE}/datasets/{dataset.name}#dataset"
     for key in ("dct:title", "dct:description"):
         assert {text["@language"] for text in made[key]} == {"ko", "en"}
         assert all(text["@value"] for text in made[key])
@@ -71,7 +69,7 @@ def test_dcat_has_what_the_profile_requires(dataset: Dataset) -> None:
 
 
 def test_the_catalogue_lists_every_dataset_once() -> None:
-    made = dcat_catalogue([(d, version(d.name)) for d in DATASETS.values()], SITE, 2026)
+    made = dcat_catalogue([(d, {"main": version(d.name)}) for d in DATASETS.values()], SITE, 2026)
     assert made["@type"] == "dcat:Catalog" and made["dct:title"] and made["dct:description"]
     assert made["dct:publisher"]["foaf:name"]
     assert sorted(d["dct:identifier"] for d in made["dcat:dataset"]) == sorted(DATASETS)
@@ -114,7 +112,7 @@ def test_made_up_data_is_called_so_in_every_format_and_real_data_is_not() -> Non
     for synthetic in (True, False):
         snapshot = version(dataset.name, synthetic=synthetic)
         for made in (
-            dcat(dataset, snapshot, SITE, 2026),
+            dcat(dataset, {"main": snapshot}, SITE, 2026),
             croissant(dataset, snapshot, SITE),
             datapackage(dataset, snapshot, SITE),
         ):
@@ -124,6 +122,28 @@ def test_made_up_data_is_called_so_in_every_format_and_real_data_is_not() -> Non
 
 def test_a_dataset_without_a_version_is_described_too() -> None:
     dataset = DATASETS["card_sales"]
-    assert "dcat:version" not in dcat(dataset, None, SITE, 2026)
+    assert "dcat:version" not in dcat(dataset, {}, SITE, 2026)
     assert "version" not in croissant(dataset, None, SITE)
     assert "created" not in datapackage(dataset, None, SITE)
+
+
+def test_a_twin_is_described_as_open_and_a_variant_by_its_own_columns() -> None:
+    dataset = DATASETS["card_spending"]
+    versions = {v: version(dataset.name, v, synthetic=v == "twin") for v in ("main", "gu_monthly", "twin")}
+    main, monthly, twin = nodes(dcat(dataset, versions, SITE, 2026), "dcat:Distribution")
+    assert [d["dct:rights"]["@id"].rsplit("/", 1)[1] for d in (main, monthly, twin)] == [
+        "RESTRICTED",
+        "RESTRICTED",
+        "PUBLIC",
+    ]
+    assert "provision agreement" in json.dumps(main) and "provision agreement" not in json.dumps(twin)
+    assert len({d["@id"] for d in (main, monthly, twin)}) == 3
+    assert twin["dcatap:availability"]["@id"].endswith("/TEMPORARY")
+    assert main["dcatap:availability"]["@id"].endswith("/STABLE")
+    columns = [c.name for c in dataset.variants[0].columns]
+    made = croissant(dataset, versions["gu_monthly"], SITE, "gu_monthly")
+    assert made["name"] == "card_spending_gu_monthly" and made["url"] == f"{SITE}/datasets/card_spending"
+    assert [field["name"] for field in made["recordSet"][0]["field"]] == columns
+    package = datapackage(dataset, versions["gu_monthly"], SITE, "gu_monthly")
+    assert [field["name"] for field in package["resources"][0]["schema"]["fields"]] == columns
+    assert "합성 쌍둥이" in datapackage(dataset, versions["twin"], SITE, "twin")["title"]
