@@ -198,6 +198,22 @@ def test_a_killed_publication_is_whole_or_gone_and_the_next_one_removes_what_it_
     assert not (base / WORK).exists()
 
 
+def test_where_a_version_cannot_be_read_nothing_is_swept_and_publishing_goes_on(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = publish(warehouse, spending(DAY))
+    base = warehouse.root / "card_spending" / "main"
+    (base / "files" / f"{first.snapshot_id}.json").unlink()
+    (base / WORK).mkdir()
+    stray = base / "data" / "stray.parquet"
+    stray.touch()
+    second = publish(warehouse, spending(DAY, each=2))
+    assert "cannot sweep card_spending/main" in caplog.text
+    assert stray.exists()
+    assert all(warehouse.path(f.path).exists() for f in first.files)
+    assert len(read(warehouse, second)) == 4
+
+
 def test_files_say_how_they_are_sorted_and_carry_statistics_for_every_page(warehouse: Warehouse) -> None:
     made = publish(warehouse, spending(DAY, each=10))
     with pq.ParquetFile(warehouse.path(made.files[0].path)) as parquet:
