@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 from typing import Any
+
+import numpy as np
 
 from catalog.descriptions import Text
 from catalog.errors import CatalogError
@@ -66,6 +67,7 @@ class Reader(StrEnum):
     SEX = "sex"
     AGE = "age"
     SECOND = "second"
+    LINES = "lines"
     OPTIONAL_TEXT = "optional_text"
     OPTIONAL_SECOND = "optional_second"
     SERIES = "series"
@@ -177,7 +179,15 @@ class Aside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One arrangement in which a publisher gives a dataset."""
+    """One arrangement in which a publisher gives a dataset.
+
+    Parameters
+    ----------
+    delimiter
+        What stands between the values of a record.
+    headless
+        Whether files have no header: they are recognised by the number and the forms of their values.
+    """
 
     name: str
     title: Text
@@ -189,12 +199,19 @@ class Layout:
     second_header: tuple[str, ...]
     crs: str
     encoding: str = ""
+    delimiter: str = ","
+    headless: bool = False
     every_sheet: bool = False
     constants: tuple[tuple[str, str], ...] = ()
     made: tuple[Made, ...] = ()
     point: Point | None = None
     unpivot: Unpivot | None = None
     aside: Aside | None = None
+
+    @property
+    def quoted_lines(self) -> bool:
+        """Whether a value may hold line ends, so that a record may be several lines."""
+        return any(f.read is Reader.LINES for f in self.fields)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -248,24 +265,30 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """What one file gave.
+class Piece:
+    """Rows of a file in their order.
 
     Parameters
     ----------
     columns
         Arrow arrays by column name of the description.
-    rows
-        Rows taken [rows]; records times wide labels, less the total rows set aside.
-    aside
-        Total rows set aside after they agreed with the sum of the others [rows].
-    line
-        Line, spreadsheet row or record number of row i.
+    lines
+        Line, spreadsheet row or record number of every row, counted from 1.
     """
+
+    columns: dict[str, Any]
+    lines: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """How many [rows]; records times wide labels."""
+        return len(self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A file of a format that is read whole."""
 
     file: str
     layout: Layout
-    columns: dict[str, Any]
-    rows: int
-    line: Callable[[int], int]
-    aside: int = 0
+    piece: Piece

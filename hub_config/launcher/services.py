@@ -43,7 +43,7 @@ class Needs:
 SERVICES: dict[str, Needs] = {
     "audit": Needs(writable=("audit", "audit-key")),
     "prepare": Needs(writable=("access", "catalog", "exports", "warehouse"), asks=("audit",)),
-    "ingest": Needs(writable=("catalog", "warehouse"), asks=("audit",)),
+    "ingest": Needs(writable=("catalog", "ingest", "warehouse"), asks=("audit",)),
     "gateway": Needs(
         writable=("access", "catalog", "exports"),
         readable=("warehouse", "secrets"),

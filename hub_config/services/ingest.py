@@ -1,13 +1,14 @@
 """Loads publisher files once, within walls: named files for the command line, or a run's order.
 
 `… --state VAR --by WHO [--check] [--accept CHECK=REASON]… DATASET FILE…` prints one JSON object a line:
-`{"progress": sentence}`, `{"inspected": …}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
+`{"progress": sentence}`, `{"meter": {…}}`, `{"inspected": …}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
 `… --state VAR --run ID` does what the order in that run's folder says, answers there and prints nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from access_control.ingests.record import publication_event
 from catalog.descriptions import Dataset, load_all
 from catalog.errors import CatalogError
 from catalog.ingest import IngestError, Published, inspect, publish
+from catalog.ingest.ingest import WORK
+from catalog.ingest.meter import Progress
 from catalog.ingest.report import to_json
 from catalog.ingest.run import Order, perform
 from catalog.warehouse import AcceptedException, Warehouse
@@ -69,6 +72,7 @@ def _run(settings: Settings, run_id: str) -> int:
             load_all(settings.repo / "datasets"),
             Warehouse(settings.warehouse, settings.catalog_db),
             record,
+            work=settings.state / WORK,
         )
     return 0
 
@@ -85,12 +89,12 @@ def _ingest(
     dataset = _dataset(settings, name)
     audit = _audit(settings)
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
-    delivery = inspect(dataset, files, warehouse, lambda text: _say(progress=text))
+    delivery = inspect(dataset, files, warehouse, _sentence, meter=_meter, work=settings.state / WORK)
     _say(inspected=to_json(delivery.inspection))
     if check_only:
         return
     now = datetime.now(UTC)
-    done = publish(dataset, delivery, warehouse, now, by, exceptions, lambda text: _say(progress=text))
+    done = publish(dataset, delivery, warehouse, now, by, exceptions, _sentence, meter=_meter)
     audit.append(_event(by, now, done, exceptions))
     _say(
         published={
@@ -144,6 +148,14 @@ def _exception(text: str) -> AcceptedException:
             en=f"write CHECK=REASON, not {text[:80]!r}",
         )
     return AcceptedException(check=check.strip(), reason=reason.strip())
+
+
+def _sentence(text: str) -> None:
+    _say(progress=text)
+
+
+def _meter(progress: Progress) -> None:
+    _say(meter=dataclasses.asdict(progress))
 
 
 def _say(**values: object) -> None:
