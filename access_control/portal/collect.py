@@ -130,7 +130,8 @@ def _map(c: duckdb.DuckDBPyConnection, source: str, column: str) -> dict[str, An
     shapes = shapely.from_wkb([bytes(row[0]) for row in found])
     if not len(shapes):
         return None
-    if shapes[0].geom_type == "Point":
+    dots = shapes[0].geom_type == "Point"
+    if dots:
         west, _, east, _ = shapely.total_bounds(shapes)
         few = shapes[:: len(shapes) // MOST_DOTS + 1]
         shapes = shapely.buffer(few, max(east - west, 0.01) / 200, quad_segs=2)
@@ -138,7 +139,7 @@ def _map(c: duckdb.DuckDBPyConnection, source: str, column: str) -> dict[str, An
     squeeze = np.cos(np.radians((south + north) / 2))  # a degree of longitude is shorter than one of latitude
     scale = WIDTH / ((east - west) * squeeze)
     height = round((north - south) * scale)
-    shapes = shapely.simplify(shapes, (east - west) / 500)
+    shapes = shapes if dots else _simpler(shapes, (east - west) / WIDTH)
     paths = []
     for shape in shapes:
         rings = [
@@ -157,6 +158,20 @@ def _map(c: duckdb.DuckDBPyConnection, source: str, column: str) -> dict[str, An
         "width": WIDTH,
         "height": height,
     }
+
+
+def _simpler(shapes: Any, tolerance: float) -> Any:
+    """Shapes with fewer corners; neighbours keep the very same line between them, so no gaps open.
+
+    Parameters
+    ----------
+    tolerance
+        Square root of the area a corner must make to stay, in the coordinates' unit.
+    """
+    import shapely
+
+    areas = all(shape.geom_type in {"Polygon", "MultiPolygon"} for shape in shapes)
+    return shapely.coverage_simplify(shapes, tolerance) if areas else shapely.simplify(shapes, tolerance)
 
 
 def _ring(points: Any, west: float, north: float, scale: float, squeeze: float) -> str:

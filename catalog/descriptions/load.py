@@ -18,6 +18,7 @@ from catalog.descriptions.model import (
     Text,
     Tier,
 )
+from catalog.descriptions.partitions import read_partitions
 from catalog.descriptions.published import read_variants
 from catalog.descriptions.strict_yaml import DescriptionError, Entry, read
 from catalog.descriptions.variants import MAIN, TWIN, demand_distinct
@@ -67,6 +68,7 @@ def load(file: Path) -> Dataset:
         period=_period(entry),
         columns=columns,
         variants=read_variants(entry, columns),
+        partitions=read_partitions(entry, columns),
         geometry=_geometry(entry),
         export_policy=_export_policy(entry.entry("export_policy")),
         source=_text(entry, "source"),
@@ -103,6 +105,7 @@ def _column(entry: Entry) -> Column:
         code_system=entry.text("code_system", ""),
         role=entry.one_of("role", Role),
         missing=_text(entry, "missing") if entry.has("missing") else None,
+        was=_name(entry, "was") if entry.has("was") else "",
     )
     entry.done()
     return column
@@ -150,6 +153,13 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
         if names.count(name) > 1:
             raise entry.error(
                 "columns", ko=f"'{name}' 열이 두 번 있습니다", en=f"column '{name}' is given twice"
+            )
+    for column in dataset.columns:
+        if column.was in names:
+            raise entry.error(
+                "columns",
+                ko=f"'{column.name}'의 이전 이름 '{column.was}'이(가) 지금 다른 열의 이름입니다",
+                en=f"'{column.name}' was called '{column.was}', which is a column's name now",
             )
     used = [("key", c) for c in dataset.key] + [("sort", c) for c in dataset.sort]
     if dataset.period is not None:

@@ -107,7 +107,7 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. `unit` and `code_system` are empty where they do not apply."""
+    """One column. `unit` and `code_system` are empty where they do not apply, `was` if never renamed."""
 
     name: str
     type: ColumnType
@@ -116,6 +116,7 @@ class Column:
     code_system: str
     role: Role
     missing: Text | None
+    was: str = ""
 
     @property
     def nullable(self) -> bool:
@@ -168,6 +169,24 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A part of a dataset by one column, kept in files of its own, so that a grant can name it.
+
+    Parameters
+    ----------
+    how, number
+        `same` and `prefix` (of `number` [characters]) for text, `month` for a date or moment.
+    """
+
+    name: str
+    source: str
+    how: How
+    number: int
+    title: Text
+    code_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Everything said of one dataset; no rows."""
 
@@ -191,6 +210,7 @@ class Dataset:
     source_url: str
     keywords: tuple[str, ...]
     variants: tuple[Variant, ...] = ()
+    partitions: tuple[Partition, ...] = ()
 
     def variant(self, name: str) -> Variant:
         """The declared variant of that name; `KeyError` if there is none."""

@@ -11,6 +11,7 @@ from catalog.descriptions.model import (
     ColumnType,
     Dataset,
     How,
+    Partition,
     Text,
     Variant,
     VariantColumn,
@@ -107,15 +108,17 @@ def _text(entry: Entry) -> Text:
 
 
 def described(dataset: Dataset, variant: str) -> Dataset:
-    """The dataset as one variant's table has it: its own columns, key, order, and how it differs.
+    """The dataset as one variant's table has it: its own columns, key, order, partitions, and how it differs.
 
     Raises
     ------
     KeyError
         The dataset declares no such variant.
     """
-    if variant in {MAIN, TWIN}:
+    if variant == MAIN:
         return dataset
+    if variant == TWIN:  # open to all: no grant needs a part of it
+        return dataclasses.replace(dataset, partitions=())
     found = dataset.variant(variant)
     columns = tuple(_described(c, dataset.column(c.source)) for c in found.columns)
     groups = tuple(c.name for c in found.columns if c.how not in AGGREGATES)
@@ -134,6 +137,13 @@ def described(dataset: Dataset, variant: str) -> Dataset:
         geometry=None,
         columns=columns,
         variants=(),
+        partitions=()
+        if aggregated  # small already, and its groups need not lie in one part
+        else tuple(
+            dataclasses.replace(p, source=kept[p.source])
+            for p in dataset.partitions
+            if p.source in kept and _free(p, kept[p.source], columns)
+        ),
     )
 
 
@@ -179,6 +189,12 @@ def _described(column: VariantColumn, was: Column) -> Column:
         role=was.role,
         missing=None if column.how is How.MASK else was.missing,
     )
+
+
+def _free(partition: Partition, source: str, columns: tuple[Column, ...]) -> bool:
+    """Whether a variant's own columns leave a partition its name."""
+    taken = {c.name for c in columns}
+    return partition.name not in taken or partition.name == source
 
 
 def _column_of(columns: tuple[Column, ...], name: str) -> Column:

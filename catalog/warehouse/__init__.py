@@ -14,6 +14,7 @@ from catalog.warehouse.model import (
     SourceFile,
     WarehouseError,
 )
+from catalog.warehouse.partitions import granted_files, partition_values
 from catalog.warehouse.relation import duckdb_relation_sql
 from catalog.warehouse.warehouse import Warehouse
 
@@ -31,4 +32,6 @@ __all__ = [
     "WarehouseError",
     "difference",
     "duckdb_relation_sql",
+    "granted_files",
+    "partition_values",
 ]

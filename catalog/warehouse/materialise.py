@@ -106,7 +106,7 @@ def _rows(warehouse: Warehouse, main: Snapshot, variant: Variant, schema: pa.Sch
 
 def _recipe(variant: Variant, main: Snapshot) -> str:
     digest = hashlib.sha256(repr(variant).encode()).hexdigest()[:12]
-    return f"variant-{digest} of {main.snapshot_id}"
+    return f"variant-{digest} of {main.content_id}"
 
 
 def _name(value: str) -> str:

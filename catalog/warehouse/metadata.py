@@ -103,7 +103,13 @@ def read_files(root: Path, dataset: str, variant: str, snapshot_id: int) -> tupl
     """The data files of one snapshot."""
     content = json.loads(files_path(root, dataset, variant, snapshot_id).read_text("utf-8"))
     return tuple(
-        DataFile(path=f["path"], rows=f["rows"], size=f["size"], row_groups=tuple(f["row_groups"]))
+        DataFile(
+            path=f["path"],
+            rows=f["rows"],
+            size=f["size"],
+            row_groups=tuple(f["row_groups"]),
+            partition=tuple((name, value) for name, value in f.get("partition", ())),
+        )
         for f in content
     )
 

@@ -38,7 +38,13 @@ class AcceptedException:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """Who published what, when, from which files, over which failing checks; kept in the snapshot."""
+    """Who published what, when, from which files, over which failing checks; kept in the snapshot.
+
+    Attributes
+    ----------
+    compaction_of
+        The version whose very rows this one holds in fewer files; None for a version of its own.
+    """
 
     now: datetime
     by: str
@@ -47,6 +53,7 @@ class Publication:
     recipe: str
     files: tuple[SourceFile, ...] = ()
     exceptions: tuple[AcceptedException, ...] = ()
+    compaction_of: int | None = None
 
     def properties(self) -> dict[str, str]:
         """As properties of an Iceberg snapshot."""
@@ -54,7 +61,7 @@ class Publication:
             {"name": f.name, "sha256": f.sha256, "size": f.size, "rows": f.rows, "layout": f.layout}
             for f in self.files
         ]
-        return {
+        made = {
             "campus.published-at": self.now.isoformat(),
             "campus.published-by": self.by,
             "campus.synthetic": "true" if self.synthetic else "false",
@@ -65,6 +72,9 @@ class Publication:
                 [{"check": e.check, "reason": e.reason} for e in self.exceptions], ensure_ascii=False
             ),
         }
+        if self.compaction_of is not None:
+            made["campus.compaction-of"] = str(self.compaction_of)
+        return made
 
     @staticmethod
     def of(properties: Mapping[str, str]) -> Publication:
@@ -79,6 +89,9 @@ class Publication:
             exceptions=tuple(
                 AcceptedException(**e) for e in json.loads(properties.get("campus.exceptions", "[]"))
             ),
+            compaction_of=int(properties["campus.compaction-of"])
+            if "campus.compaction-of" in properties
+            else None,
         )
 
 
@@ -93,12 +106,20 @@ class Replace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
-    """One immutable Parquet file; `path` is relative to the warehouse folder, `size` in bytes."""
+    """One immutable Parquet file; `path` is relative to the warehouse folder, `size` in bytes.
+
+    Attributes
+    ----------
+    partition
+        (partition's name, value as text) of every declared partition, the same for all rows of the
+        file; a month as `2025-05`. Empty for files of a table that has none, or had none then.
+    """
 
     path: str
     rows: int
     size: int
     row_groups: tuple[int, ...]
+    partition: tuple[tuple[str, str], ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -135,6 +156,11 @@ class Snapshot:
     def size(self) -> int:
         """Size of all data files [bytes]."""
         return sum(f.size for f in self.files)
+
+    @property
+    def content_id(self) -> int:
+        """The version that first had these very rows: itself, or the one it is a compaction of."""
+        return self.publication.compaction_of or self.snapshot_id
 
     @property
     def published_at(self) -> datetime:

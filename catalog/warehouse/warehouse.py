@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,8 @@ from catalog.warehouse.model import MAIN, Publication, Replace, Snapshot, Wareho
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+LOG = logging.getLogger(__name__)
 
 
 class Warehouse:
@@ -35,11 +39,11 @@ class Warehouse:
 
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets that have a version, in alphabetical order."""
-        return tuple(sorted({d for d, _ in metadata.tables(self.catalog)}))
+        return tuple(sorted({d for d, _ in self._published()}))
 
     def variants(self, dataset: str) -> tuple[str, ...]:
         """Published variants of one dataset."""
-        return tuple(sorted(v for d, v in metadata.tables(self.catalog) if d == dataset))
+        return tuple(sorted(v for d, v in self._published() if d == dataset))
 
     def versions(self, dataset: str, variant: str = MAIN) -> tuple[Snapshot, ...]:
         """Every version, newest first; empty if there is none."""
@@ -82,7 +86,8 @@ class Warehouse:
         dataset
             Its columns, types and order are the version's; its `sort` orders the rows.
         batches
-            Arrow rows whose columns carry the description's names.
+            Arrow rows whose columns carry the description's names. They are taken once, one after the
+            other, and ordered on disk: any number of them needs the same memory (`sorting.MEMORY`).
         publication
             Who, when, from what; synthetic and real rows never share a version, so the first real
             publication replaces every synthetic row, and the other way round.
@@ -94,11 +99,43 @@ class Warehouse:
         WarehouseError
             `busy`: another publication of this dataset is running.
             `bad-rows`: the rows do not fit the description.
+            `too-many-files`: its partitions are too fine. `no-room`: memory or disk ran out.
+
+        Returns
+        -------
+        Snapshot
+            The version made. Where deliveries left many small files, a compaction follows it as the
+            newest version, with the same rows.
         """
         from catalog.warehouse.writer import publish
 
         made = publish(self.root, self.catalog, dataset, variant, batches, publication, replace)
+        try:
+            self.compact(dataset, variant, publication.now, publication.by)
+        except (WarehouseError, OSError) as error:  # the version stands; the next publication tries again
+            LOG.warning("compaction of %s/%s failed", dataset.name, variant, exc_info=error)
         return self.snapshot(dataset.name, variant, made)
+
+    def compact(
+        self, dataset: Dataset, variant: str, now: datetime, by: str, few: int | None = None
+    ) -> Snapshot | None:
+        """Make a version with the newest one's rows in fewer files; None where that is not worthwhile.
+
+        Parameters
+        ----------
+        few
+            From so many small files of one partition on they are merged; the usual number if None.
+
+        Raises
+        ------
+        WarehouseError
+            `busy`: a publication of this dataset is running.
+        """
+        from catalog.warehouse.compaction import FEW
+        from catalog.warehouse.writer import compact
+
+        made = compact(self.root, self.catalog, dataset, variant, now, by, FEW if few is None else few)
+        return None if made is None else self.snapshot(dataset.name, variant, made)
 
     def path(self, file: str) -> Path:
         """The real path of a warehouse-relative one."""
@@ -109,6 +146,11 @@ class Warehouse:
         from catalog.warehouse.preview import preview
 
         return preview(self.root, snapshot, rows)
+
+    def _published(self) -> list[tuple[str, str]]:
+        """Tables that have a version; a first publication that was cut off leaves one without."""
+        found = metadata.tables(self.catalog)
+        return [key for key, table in found.items() if metadata.snapshots(self._metadata(table))]
 
     def _metadata(self, table: metadata.Table) -> dict[str, Any]:
         key = (table.dataset, table.variant)

@@ -1,62 +1,43 @@
-"""Publishes one version as one Iceberg snapshot. Knows Arrow and Iceberg; nothing of layouts or rights."""
+"""Publishes one version as one Iceberg snapshot. Knows Arrow and Iceberg; nothing of layouts or rights.
+
+Rows stream: checked batch by batch, ordered on disk, written file by file. The bound in memory is that of
+`sorting`, whatever the number of rows.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import logging
 import os
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.io.pyarrow import write_file
-from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table, WriteTask
-from pyiceberg.types import (
-    BinaryType,
-    DateType,
-    DoubleType,
-    IcebergType,
-    IntegerType,
-    LongType,
-    NestedField,
-    StringType,
-    TimestampType,
-)
+from pyiceberg.table import Table
 
-from catalog.descriptions import ColumnType, Dataset
+from catalog.descriptions import Dataset
+from catalog.descriptions.variants import TWIN
 from catalog.warehouse import metadata
-from catalog.warehouse.files import IMPLEMENTATION, ROOT, DurableFile, make_folder
+from catalog.warehouse.compaction import FEW, to_merge
+from catalog.warehouse.datafiles import Written, write_files
+from catalog.warehouse.files import DurableFile, make_folder
+from catalog.warehouse.iceberg import ROW_GROUP, current_files, open_catalog, table_as_described
+from catalog.warehouse.leftovers import working
 from catalog.warehouse.model import DataFile, Publication, Replace, WarehouseError
 from catalog.warehouse.schema import arrow_schema, period_of
+from catalog.warehouse.sorting import ordered
 
 LOG = logging.getLogger(__name__)
-ROW_GROUP = 131_072
-ROWS_PER_FILE = 16 * ROW_GROUP
-WRITING = {
-    "write.parquet.compression-codec": "zstd",
-    "write.parquet.row-group-limit": str(ROW_GROUP),
-    "write.metadata.previous-versions-max": "20",
-    "write.metadata.delete-after-commit.enabled": "true",
-}
-ICEBERG: dict[ColumnType, IcebergType] = {
-    ColumnType.STRING: StringType(),
-    ColumnType.INT: IntegerType(),
-    ColumnType.LONG: LongType(),
-    ColumnType.DOUBLE: DoubleType(),
-    ColumnType.DATE: DateType(),
-    ColumnType.TIMESTAMP: TimestampType(),
-    ColumnType.BINARY: BinaryType(),
-}
+Batches = Iterable[pa.RecordBatch]
 
 
 def publish(
@@ -64,30 +45,61 @@ def publish(
     catalog_file: Path,
     dataset: Dataset,
     variant: str,
-    batches: pa.Table | Iterable[pa.RecordBatch],
+    batches: pa.Table | Batches,
     publication: Publication,
     replace: Replace | None,
 ) -> int:
     """Commit one snapshot and return its id; see `Warehouse.publish`."""
-    rows = as_described(dataset, batches)
-    make_folder(root)
-    make_folder(catalog_file.parent)
-    with _alone(root, dataset.name, variant), closing(_catalog(root, catalog_file)) as catalog:
-        catalog_file.chmod(0o644)
-        table = _table(catalog, dataset, variant)
+    dataset = _parted(dataset, variant)
+    with _table(root, catalog_file, dataset, variant) as (table, work):
         current = table.current_snapshot()
-        kept_whole: tuple[DataFile, ...] = ()
+        kept: tuple[DataFile, ...] = ()
+        rest: Batches = ()
         if current is not None and replace is not None:
             before = Publication.of(current.summary.additional_properties if current.summary else {})
             if before.synthetic == publication.synthetic:
                 files = metadata.read_files(root, dataset.name, variant, current.snapshot_id)
-                kept_whole, rest = _kept(root, files, replace, table.schema())
-                rows = pa.concat_tables([rows, *(as_described(dataset, r) for r in rest)])
-        rows = rows.sort_by([(c, "ascending") for c in dataset.sort])
-        return _commit(root, table, dataset, variant, rows, kept_whole, publication)
+                kept, mixed = _kept(root, files, replace, table.schema())
+                rest = _remaining(root, mixed, replace, table.schema())
+        new = batches.to_batches(max_chunksize=ROW_GROUP) if isinstance(batches, pa.Table) else batches
+        rows = (b for batch in chain(new, rest) for b in as_described(dataset, batch))
+        return _write_version(root, table, dataset, variant, rows, kept, publication, work)
 
 
-def as_described(dataset: Dataset, batches: pa.Table | Iterable[pa.RecordBatch]) -> pa.Table:
+def compact(
+    root: Path,
+    catalog_file: Path,
+    dataset: Dataset,
+    variant: str,
+    now: datetime,
+    by: str,
+    few: int = FEW,
+) -> int | None:
+    """Commit the newest version's rows in fewer files; its id, or None where that is not worthwhile."""
+    dataset = _parted(dataset, variant)
+    found = metadata.tables(catalog_file).get((dataset.name, variant))
+    if found is None:
+        return None
+    newest = next(iter(metadata.snapshots(metadata.read_metadata(root, found))), None)
+    if newest is None or not to_merge(metadata.read_files(root, dataset.name, variant, newest), dataset, few):
+        return None  # seen without the Iceberg library, and without making a change
+    with _table(root, catalog_file, dataset, variant) as (table, work):
+        current = table.current_snapshot()
+        if current is None:
+            return None
+        files = metadata.read_files(root, dataset.name, variant, current.snapshot_id)
+        merged = to_merge(files, dataset, few)
+        before = Publication.of(current.summary.additional_properties if current.summary else {})
+        publication = dataclasses.replace(
+            before, now=now, by=by, compaction_of=before.compaction_of or current.snapshot_id
+        )
+        kept = tuple(f for f in files if f.path not in merged)
+        old = _whole(root, (f for f in files if f.path in merged), table.schema())
+        rows = (b for batch in old for b in as_described(dataset, batch))
+        return _write_version(root, table, dataset, variant, rows, kept, publication, work)
+
+
+def as_described(dataset: Dataset, batch: pa.RecordBatch | pa.Table) -> list[pa.RecordBatch]:
     """Rows in the description's column order and types.
 
     Raises
@@ -95,7 +107,7 @@ def as_described(dataset: Dataset, batches: pa.Table | Iterable[pa.RecordBatch])
     WarehouseError
         `bad-rows`: a column is missing or extra, has another type, or lacks values it may not lack.
     """
-    table = batches if isinstance(batches, pa.Table) else pa.Table.from_batches(list(batches))
+    table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
     wanted = arrow_schema(dataset)
     for name in set(wanted.names) ^ set(table.column_names):
         where = (
@@ -111,13 +123,30 @@ def as_described(dataset: Dataset, batches: pa.Table | Iterable[pa.RecordBatch])
                 dataset, ko=f"'{field.name}' 값이 비어 있음", en=f"'{field.name}' has missing values"
             )
     try:
-        return table.cast(wanted)
+        return table.cast(wanted).to_batches(max_chunksize=ROW_GROUP)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise _bad_rows(dataset, ko=f"형식이 다름 ({error})", en=f"has another type ({error})") from error
 
 
 def _bad_rows(dataset: Dataset, *, ko: str, en: str) -> WarehouseError:
     return WarehouseError("bad-rows", ko=f"{dataset.name}: {ko}", en=f"{dataset.name}: {en}")
+
+
+def _parted(dataset: Dataset, variant: str) -> Dataset:
+    """The twin is open to all: no grant needs a part of it, and fewer files read faster."""
+    return dataclasses.replace(dataset, partitions=()) if variant == TWIN else dataset
+
+
+@contextmanager
+def _table(root: Path, catalog_file: Path, dataset: Dataset, variant: str) -> Iterator[tuple[Table, Path]]:
+    """The table as described, and a folder to work in, for the only one who publishes it now."""
+    make_folder(root)
+    make_folder(catalog_file.parent)
+    with _alone(root, dataset.name, variant), closing(open_catalog(root, catalog_file)) as catalog:
+        catalog_file.chmod(0o644)
+        table = table_as_described(catalog, dataset, variant)
+        with working(root, table, dataset.name, variant) as work:
+            yield table, work
 
 
 @contextmanager
@@ -140,97 +169,76 @@ def _alone(root: Path, dataset: str, variant: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _catalog(root: Path, catalog_file: Path) -> SqlCatalog:
-    return SqlCatalog(
-        metadata.CATALOG,
-        **{
-            "uri": f"sqlite:///{catalog_file}",
-            "warehouse": metadata.BASE.rstrip("/"),
-            "py-io-impl": IMPLEMENTATION,
-            ROOT: str(root.absolute()),
-        },
-    )
-
-
-def _table(catalog: SqlCatalog, dataset: Dataset, variant: str) -> Table:
-    schema = Schema(
-        *(
-            NestedField(
-                field_id=i, name=c.name, field_type=ICEBERG[c.type], required=not c.nullable, doc=c.title.ko
-            )
-            for i, c in enumerate(dataset.columns, start=1)
-        )
-    )
-    catalog.create_namespace_if_not_exists(dataset.name)
-    name = (dataset.name, variant)
-    if not catalog.table_exists(name):
-        location = f"{metadata.BASE}{dataset.name}/{variant}"
-        return catalog.create_table(name, schema=schema, location=location, properties=WRITING)
-    table = catalog.load_table(name)
-    described = [c.name for c in dataset.columns]
-    if [f.name for f in table.schema().fields] != described:
-        with table.update_schema(allow_incompatible_changes=True) as update:
-            for field in table.schema().fields:
-                if field.name not in described:
-                    update.delete_column(field.name)
-            update.union_by_name(schema)
-        table = catalog.load_table(name)
-    return table
-
-
 def _kept(
     root: Path, files: tuple[DataFile, ...], replace: Replace, schema: Schema
-) -> tuple[tuple[DataFile, ...], list[pa.Table]]:
-    """Files without any replaced period as they are, and the remaining rows of files that have one."""
-    field_id = schema.find_field(replace.column).field_id
-    replaced = pa.array(sorted(replace.periods), pa.string())
+) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+    """Files without any replaced period, and files that have one beside others."""
     whole: list[DataFile] = []
-    rest: list[pa.Table] = []
+    mixed: list[DataFile] = []
+    field_id = schema.find_field(replace.column).field_id
     for file in files:
         with pq.ParquetFile(root / file.path) as parquet:
-            footer: Any = parquet.schema_arrow
-            names = {int(f.metadata[b"PARQUET:field_id"]): f.name for f in footer}
-            column = parquet.read(columns=[names[field_id]]).column(0)
-            hit = pc.is_in(period_of(column, replace.unit), value_set=replaced)
-            if not pc.any(hit).as_py():
-                whole.append(file)
-            elif not pc.all(hit).as_py():
-                old: Any = parquet.read().filter(pc.invert(hit))
-                current = [(f.name, names.get(f.field_id)) for f in schema.fields]
-                rest.append(
-                    pa.table({new: old[was] if was else pa.nulls(old.num_rows) for new, was in current})
-                )
-    return tuple(whole), rest
+            batches = parquet.iter_batches(columns=[_names(parquet)[field_id]], batch_size=ROW_GROUP)
+            hits = sum(pc.sum(_hit(batch.column(0), replace)).as_py() or 0 for batch in batches)
+        if not hits:
+            whole.append(file)
+        elif hits < file.rows:
+            mixed.append(file)
+    return tuple(whole), tuple(mixed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A file just written, as Iceberg and as we list it."""
-
-    iceberg: IcebergFile
-    listed: DataFile
+def _remaining(root: Path, files: Iterable[DataFile], replace: Replace, schema: Schema) -> Iterator[pa.Table]:
+    """The rows of files outside the replaced periods, in today's column names."""
+    for rows in _whole(root, files, schema):
+        yield rows.filter(pc.invert(_hit(rows[replace.column], replace)))
 
 
-def _commit(
+def _whole(root: Path, files: Iterable[DataFile], schema: Schema) -> Iterator[pa.Table]:
+    """The rows of files in today's column names; columns that a file lacks are missing in its rows."""
+    for file in files:
+        with pq.ParquetFile(root / file.path) as parquet:
+            names = _names(parquet)
+            current = [(f.name, names.get(f.field_id)) for f in schema.fields]
+            for rows in parquet.iter_batches(batch_size=ROW_GROUP):
+                yield pa.table({new: rows[was] if was else pa.nulls(rows.num_rows) for new, was in current})
+
+
+def _hit(values: Any, replace: Replace) -> Any:
+    replaced = pa.array(sorted(replace.periods), pa.string())
+    return pc.is_in(period_of(values, replace.unit), value_set=replaced)
+
+
+def _names(parquet: pq.ParquetFile) -> dict[int, str]:
+    """Field id → the name a column has in that file."""
+    footer: Any = parquet.schema_arrow
+    return {int(f.metadata[b"PARQUET:field_id"]): f.name for f in footer}
+
+
+def _write(
+    root: Path, table: Table, dataset: Dataset, variant: str, rows: Batches, work: Path
+) -> list[Written]:
+    return list(write_files(root, table, dataset, variant, ordered(dataset, rows, work)))
+
+
+def _write_version(
     root: Path,
     table: Table,
     dataset: Dataset,
     variant: str,
-    rows: pa.Table,
+    rows: Batches,
     kept: tuple[DataFile, ...],
     publication: Publication,
+    work: Path,
 ) -> int:
-    written: list[_Written] = []
-    listing: Path | None = None
+    """Write rows beside kept files and commit both; files of a failure are `leftovers`' to remove."""
+    written = _write(root, table, dataset, variant, rows, work)
+    kept_paths = {f.path for f in kept}
     snapshot_id = 0
     try:
-        for start in range(0, rows.num_rows, ROWS_PER_FILE):
-            written.append(_write(root, table, rows.slice(start, ROWS_PER_FILE)))
-        kept_paths = {f.path for f in kept}
         with table.transaction() as transaction:
             update = transaction.update_snapshot(snapshot_properties=publication.properties())
             with update.overwrite() as producer:
-                for old in _current_files(table):
+                for old in current_files(table):
                     if metadata.relative(old.file_path) not in kept_paths:
                         producer.delete_data_file(old)
                 for file in written:
@@ -238,49 +246,25 @@ def _commit(
                 snapshot_id = producer.snapshot_id
                 listing = metadata.files_path(root, dataset.name, variant, snapshot_id)
                 _write_list(listing, (*kept, *(w.listed for w in written)))
-    except BaseException as error:
-        if _visible(table, snapshot_id):
-            if isinstance(error, Exception):  # the commit stands; only tidying after it failed
-                LOG.warning("tidying after a commit failed", exc_info=error)
-                return snapshot_id
+    except Exception as error:
+        if not _visible(table, snapshot_id):
             raise
-        for file in written:
-            (root / file.listed.path).unlink(missing_ok=True)
-        if listing is not None:
-            listing.unlink(missing_ok=True)
-        raise
+        LOG.warning("tidying after a commit failed", exc_info=error)  # the commit stands
     return snapshot_id
 
 
 def _visible(table: Table, snapshot_id: int) -> bool:
-    """Whether readers already see that snapshot; its files must then never be removed."""
+    """Whether readers already see that snapshot."""
     current = table.catalog.load_table(table.name()).current_snapshot()
     return current is not None and current.snapshot_id == snapshot_id
 
 
-def _write(root: Path, table: Table, rows: pa.Table) -> _Written:
-    task = WriteTask(
-        write_uuid=uuid.uuid4(), task_id=0, schema=table.schema(), record_batches=rows.to_batches()
-    )
-    (made,) = write_file(io=table.io, table_metadata=table.metadata, tasks=iter([task]))
-    path = metadata.relative(made.file_path)
-    footer = pq.read_metadata(root / path)
-    groups = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
-    listed = DataFile(path=path, rows=footer.num_rows, size=(root / path).stat().st_size, row_groups=groups)
-    return _Written(made, listed)
-
-
-def _current_files(table: Table) -> Iterator[IcebergFile]:
-    snapshot = table.current_snapshot()
-    if snapshot is None:
-        return
-    for manifest in snapshot.manifests(table.io):
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
-            yield entry.data_file
-
-
 def _write_list(path: Path, files: tuple[DataFile, ...]) -> None:
-    content = [{"path": f.path, "rows": f.rows, "size": f.size, "row_groups": f.row_groups} for f in files]
+    content = [
+        {"path": f.path, "rows": f.rows, "size": f.size, "row_groups": f.row_groups}
+        | ({"partition": f.partition} if f.partition else {})
+        for f in files
+    ]
     make_folder(path.parent)
     with DurableFile(path, overwrite=False) as stream:
         stream.write(json.dumps(content).encode())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import shapely
 
+from access_control.portal.collect import _simpler
 from access_control.portal.facts import FactsShelf, Figure
 from access_control.portal.figures import bars, line, nice_step, short
 
@@ -83,3 +86,19 @@ def test_places_without_area_are_drawn_and_those_unknown_left_out(facts: FactsSh
         assert figure.kind == "map"
         assert 300 < len(figure.paths) <= 425
         assert figure.width > 0 and 100 < figure.height < 2000
+
+
+def test_simpler_neighbours_keep_one_line_between_them() -> None:
+    wiggle = [(1 + 0.001 * (-1) ** i, i / 50) for i in range(51)]
+    left = shapely.Polygon([(0, 0), *wiggle, (0, 1)])
+    right = shapely.Polygon([(2, 0), *wiggle, (2, 1)])
+    simple = _simpler(np.array([left, right]), 0.05)
+    assert shapely.get_num_coordinates(simple).sum() < shapely.get_num_coordinates([left, right]).sum() / 3
+    assert shapely.coverage_is_valid(simple)
+    assert shapely.union_all(simple).geom_type == "Polygon"
+    assert len(shapely.union_all(simple).interiors) == 0
+
+
+def test_lines_among_areas_are_drawn_simpler_all_the_same() -> None:
+    shapes = np.array([shapely.box(0, 0, 1, 1), shapely.LineString([(0, 0), (1, 0.001), (2, 0)])])
+    assert shapely.get_num_coordinates(_simpler(shapes, 0.05)).tolist() == [5, 2]

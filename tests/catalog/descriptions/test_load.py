@@ -63,7 +63,7 @@ def put(value: Any, *path: Any) -> Callable[[Any], None]:
         (put(["date", "nowhere"], "key"), "key"),
         (put(["nowhere"], "sort"), "sort"),
         (put("line", "period", "column"), "period.column"),
-        (put("line", "columns", 0, "name"), "columns"),
+        (put("line", "columns", 2, "name"), "columns"),
         (put({"column": "line", "crs": "EPSG:4326"}, "geometry"), "geometry.column"),
         (put([], "columns"), "columns"),
         (put("subway", "name"), "name"),
@@ -93,3 +93,70 @@ def test_what_is_no_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text, "utf-8")
     with pytest.raises(DescriptionError):
         load(file)
+
+
+GU = {"name": "gu", "from": "dong_code", "how": "prefix", "number": 5, "code_system": "MOIS-gu-5"}
+MONTH = {"name": "month", "from": "date", "how": "month", "title": {"ko": "월", "en": "month"}}
+
+
+def parted(tmp_path: Path, *partitions: dict[str, Any]) -> Path:
+    content = yaml.safe_load((REPO / "datasets" / "card_spending" / "dataset.yml").read_text("utf-8"))
+    content["partitions"] = list(partitions)
+    file = tmp_path / "card_spending" / "dataset.yml"
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return file
+
+
+def test_partitions_are_read_with_the_words_of_variants(tmp_path: Path) -> None:
+    gu, month, industry = load(
+        parted(tmp_path, GU, MONTH, {"name": "industry", "from": "industry", "how": "same"})
+    ).partitions
+    assert (gu.name, gu.source, gu.how, gu.number) == ("gu", "dong_code", "prefix", 5)
+    assert (gu.code_system, gu.title.en) == ("MOIS-gu-5", "administrative dong code (MOIS, 8 digits)")
+    assert (month.how, month.number, month.title.ko, month.code_system) == ("month", 0, "월", "")
+    assert industry.name == industry.source
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"name": "industry"}, "partitions[0].name"),  # another column's name
+        ({"name": "Gu"}, "partitions[0].name"),
+        ({"from": "nowhere"}, "partitions[0].from"),
+        ({"how": "sum"}, "partitions[0].how"),
+        ({"how": "mask"}, "partitions[0].how"),
+        ({"how": "month"}, "partitions[0].how"),
+        ({"from": "amount"}, "partitions[0].how"),
+        ({"number": 0}, "partitions[0].number"),
+        ({"number": 2.5}, "partitions[0].number"),
+        ({"value": "x"}, "partitions[0].value"),
+        ({"title": {"ko": "구"}}, "partitions[0].title.en"),
+        ({"how": "same", "number": 5}, "partitions[0].number"),
+    ],
+)
+def test_a_wrong_partition_is_refused_with_its_key(tmp_path: Path, change: dict[str, Any], key: str) -> None:
+    with pytest.raises(DescriptionError) as refused:
+        load(parted(tmp_path, GU | change))
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize("second", [GU, GU | {"name": "district"}, MONTH | {"name": "gu"}])
+def test_partitions_differ_in_name_and_rule(tmp_path: Path, second: dict[str, Any]) -> None:
+    with pytest.raises(DescriptionError) as refused:
+        load(parted(tmp_path, GU, second))
+    assert refused.value.key == "partitions"
+
+
+def test_a_column_that_may_be_missing_parts_no_rows(tmp_path: Path) -> None:
+    file = parted(tmp_path, GU)
+    content = yaml.safe_load(file.read_text("utf-8"))
+    for column in content["columns"]:
+        if column["name"] == "industry":
+            column["missing"] = {"ko": "모름", "en": "unknown"}
+    content["key"].remove("industry")
+    content["partitions"] = [{"name": "industry", "from": "industry", "how": "same"}]
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    with pytest.raises(DescriptionError) as refused:
+        load(file)
+    assert refused.value.key == "partitions[0].from"

@@ -129,7 +129,8 @@ def test_the_description_of_a_variant_is_its_own() -> None:
     assert own.column("amount").unit == "KRW"
     for part in ("first 5 digits", "months", "without hour, holder, sex, age", "below 100"):
         assert part in own.description.en
-    assert described(SPENDING, "twin") is SPENDING
+    assert described(SPENDING, "main") is SPENDING
+    assert described(SPENDING, "twin") == dataclasses.replace(SPENDING, partitions=())
     with pytest.raises(KeyError):
         described(SPENDING, "nothing")
 
