@@ -188,11 +188,7 @@ def _count(into: dict[str, Amount], dataset: Dataset, measure: str, rows: pa.Tab
         into[WHOLE] = into.get(WHOLE, NOTHING) + Amount(rows.num_rows, pc.sum(total).as_py() or 0.0)
         return
     columns: Any = {"period": rows[dataset.period.column], "total": total}
-    grouped = (
-        pa.table(columns)
-        .group_by("period")
-        .aggregate([([], "count_all"), ("total", "sum")])
-    )
+    grouped = pa.table(columns).group_by("period").aggregate([([], "count_all"), ("total", "sum")])
     periods = period_of(grouped["period"], dataset.period.unit)  # of the few values, not of every row
     for row in grouped.set_column(0, "period", periods).to_pylist():
         amount = Amount(row["count_all"], row["total_sum"] or 0.0)

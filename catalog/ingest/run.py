@@ -187,9 +187,7 @@ def perform(
     order = read_order(folder)
     telling = _Telling(folder, order.attempt)
     try:
-        result = _do(
-            order, folder, blobs, scratch, descriptions, warehouse, record, telling, work, datasets
-        )
+        result = _do(order, folder, blobs, scratch, descriptions, warehouse, record, telling, work, datasets)
     except CatalogError as error:
         result = _result(order, refused=Text(ko=error.ko, en=error.en))
     write_json(folder / RESULT, dataclasses.asdict(result))

@@ -1,7 +1,8 @@
 """Loads publisher files once, within walls: named files for the command line, or a run's order.
 
 `… --state VAR --by WHO [--check] [--accept CHECK=REASON]… DATASET FILE…` prints one JSON object a line:
-`{"progress": sentence}`, `{"meter": {…}}`, `{"inspected": …}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
+`{"progress": sentence}`, `{"meter": {…}}`, `{"inspected": …}`, then `{"published": …}` or
+`{"refused": {"ko": …, "en": …}}`.
 `… --state VAR --run ID` does what the order in that run's folder says, answers there and prints nothing.
 """
 

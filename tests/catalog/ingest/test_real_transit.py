@@ -56,7 +56,7 @@ def test_bus_stops_keep_leading_zeros_and_become_points(tmp_path: Path) -> None:
     warehouse = new_warehouse(tmp_path)
     path = real("transit", "버스정류소")
     made = take(warehouse, "bus_stops", path)
-    sheet = openpyxl.load_workbook(path, read_only=True)["Data"]
+    sheet = openpyxl.load_workbook(path)["Data"]
     rows = list(sheet.iter_rows(min_row=2, values_only=True))
     assert made.rows == len(rows) == 11_291
     found = query(
