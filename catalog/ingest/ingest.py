@@ -31,7 +31,7 @@ from catalog.ingest.findings import Failure, Inspection, Status
 from catalog.ingest.meter import Listener, Meter, Phase
 from catalog.ingest.model import IngestError
 from catalog.ingest.recipe import load_recipe
-from catalog.ingest.rows import ENGINE_MEMORY
+from catalog.ingest.rows import BOUNDS, Bounds
 from catalog.ingest.source import Reading, Taken, take
 from catalog.ingest.spool import sweep
 from catalog.ingest.vector import PARTS
@@ -119,7 +119,7 @@ def inspect(
     meter: Listener = lambda progress: None,
     datasets: Path = DATASETS,
     work: Path | None = None,
-    engine_memory: int = ENGINE_MEMORY,
+    bounds: Bounds = BOUNDS,
 ) -> Delivery:
     """Read the files, run every check, compare with the last version; changes nothing that is published.
 
@@ -132,8 +132,8 @@ def inspect(
         Told how far things are, in numbers.
     work
         Folder of the spooled rows; beside the warehouse where none is given.
-    engine_memory
-        What the checks of whole files may hold in memory [bytes].
+    bounds
+        What reading may take in memory.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def inspect(
     telling = Meter(meter)
     work = work if work is not None else warehouse.root.parent / WORK
     sweep(work)
-    reading = Reading(dataset=dataset, recipe=recipe, work=work, meter=telling, engine_memory=engine_memory)
+    reading = Reading(dataset=dataset, recipe=recipe, work=work, meter=telling, bounds=bounds)
     measure = main_measure(dataset, checks)
     taken: list[Taken] = []
     given: list[Amounts] = []
@@ -266,7 +266,7 @@ def _said(one: Taken, progress: Callable[[str], None]) -> None:
     name, rows = one.rows.file, one.rows
     if one.resumed:
         progress(
-            f"{name}: 앞서 읽은 {one.resumed:,}블록에서 이어 읽음 / went on after {one.resumed:,} blocks"
+            f"{name}: 앞서 읽은 {one.resumed:,}블록에서 이어 읽음 / resumed after {one.resumed:,} blocks"
         )
     progress(f"{name}: {rows.count:,}행, 레이아웃 {rows.layout.name} / {rows.count:,} rows")
     if rows.aside:

@@ -19,13 +19,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalog.descriptions import Dataset
+from catalog.ingest.blocks import BLOCK
 from catalog.ingest.model import IngestError, Layout
 from catalog.ingest.spool import LINE, ROW, TOTAL, Spool
 from catalog.warehouse.schema import arrow_schema
 
 BATCH = 65_536
-ENGINE_MEMORY = 512 << 20
-"""What the engine may hold before it spills to disk [bytes]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What reading a file may take in memory, whatever the file's size.
+
+    Parameters
+    ----------
+    block
+        Bytes of the file in work at once; text and typed values of a block take about ten times as much.
+    engine
+        What the engine may hold before it spills to disk [bytes].
+    """
+
+    block: int = BLOCK
+    engine: int = 512 << 20
+
+
+BOUNDS = Bounds()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +71,7 @@ class Rows:
     dataset: Dataset
     spool: Spool
     carried: tuple[str, ...]
-    engine_memory: int = ENGINE_MEMORY
+    engine_memory: int
     numbers: Numbers | None = field(default=None)
 
     @property

@@ -23,7 +23,7 @@ from catalog.ingest.layouts import unknown_layout
 from catalog.ingest.meter import Meter, Phase
 from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Recipe
 from catalog.ingest.portal_json import parse_portal
-from catalog.ingest.rows import ENGINE_MEMORY, Rows
+from catalog.ingest.rows import BOUNDS, Bounds, Rows
 from catalog.ingest.spool import LINE, ROW, TOTAL, Spool
 from catalog.ingest.totals import require_totals
 from catalog.ingest.unique import number_occurrences, require_unique
@@ -51,7 +51,7 @@ class Reading:
     recipe: Recipe
     work: Path
     meter: Meter
-    engine_memory: int = ENGINE_MEMORY
+    bounds: Bounds = BOUNDS
 
     @property
     def geometry(self) -> str:
@@ -100,6 +100,7 @@ def _take_delimited(path: Path, reading: Reading) -> Taken:
         reading.recipe,
         reading.geometry,
         seen=lambda done, size: meter.tell(name, Phase.SURVEY, done, size),
+        size=reading.bounds.block,
     )
     survey = source.survey
     spool = Spool(reading.work, _key(survey.sha256, source.layout, reading))
@@ -202,7 +203,7 @@ def _finished(name: str, layout: Layout, spool: Spool, carried: tuple[str, ...],
         dataset=reading.dataset,
         spool=spool,
         carried=carried,
-        engine_memory=reading.engine_memory,
+        engine_memory=reading.bounds.engine,
     )
     try:
         require_totals(rows)

@@ -37,7 +37,7 @@ def test_samples_are_always_the_same_and_pass_the_checks_of_real_files(tmp_path:
     numbers = pa.array(range(rows.num_rows), pa.int64())
     numbered = rows.append_column(LINE, numbers).append_column(ROW, numbers)
     spool.add(0, 0, numbered.append_column(TOTAL, pa.repeat(False, rows.num_rows)), 0)
-    spooled = Rows(file=name, layout=layout, dataset=dataset, spool=spool, carried=())
+    spooled = Rows(file=name, layout=layout, dataset=dataset, spool=spool, carried=(), engine_memory=1 << 28)
     run_checks(load_checks(REPO / "datasets" / name / "checks.yml", dataset), spooled)
     spooled.close()
     assert rows.group_by(list(dataset.key)).aggregate([]).num_rows == rows.num_rows
