@@ -45,6 +45,20 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
+class Delimiter(StrEnum):
+    """What stands between the values of a delimited record, by its name in a recipe."""
+
+    COMMA = "comma"
+    PIPE = "pipe"
+    TAB = "tab"
+    SEMICOLON = "semicolon"
+
+    @property
+    def letter(self) -> str:
+        """The character itself."""
+        return {"comma": ",", "pipe": "|", "tab": "\t", "semicolon": ";"}[self.value]
+
+
 class Reader(StrEnum):
     """How one publisher value is read; each accepts exactly one notation."""
 
@@ -187,6 +201,8 @@ class Layout:
         What stands between the values of a record.
     headless
         Whether files have no header: they are recognised by the number and the forms of their values.
+    because
+        Why files in this arrangement are refused; None where they are taken.
     """
 
     name: str
@@ -201,6 +217,7 @@ class Layout:
     encoding: str = ""
     delimiter: str = ","
     headless: bool = False
+    because: Text | None = None
     every_sheet: bool = False
     constants: tuple[tuple[str, str], ...] = ()
     made: tuple[Made, ...] = ()

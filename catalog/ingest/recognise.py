@@ -44,6 +44,9 @@ def recognise(text: str, name: str, recipe: Recipe, geometry: str) -> Recognised
     if found is None:
         found = _by_forms(text, name, [x for x in layouts if x.headless], geometry)
     if found is not None:
+        because = found.plan.layout.because
+        if because is not None:
+            raise IngestError("refused-layout", file=name, line=1, ko=because.ko, en=because.en)
         return found
     header = _header(text, name, headed)
     raise unknown_layout(header, name, recipe, Format.CSV)

@@ -172,6 +172,7 @@ class Rows:
                 "autoload_known_extensions": False,
             }
         )
+        engine.execute("SET enable_progress_bar = false")  # it would write to standard output
         files = ", ".join("'" + str(p).replace("'", "''") + "'" for p in self.spool.files)
         spooled = f"SELECT * FROM read_parquet([{files}])"  # noqa: S608 own paths
         if self.numbers is not None:

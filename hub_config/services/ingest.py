@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from access_control.audit.client import AuditClient
 from access_control.audit.event import AuditEvent
@@ -31,6 +33,8 @@ from catalog.ingest.run import Order, perform
 from catalog.warehouse import AcceptedException, Warehouse
 from hub_config.settings import Settings, load
 
+_answers: TextIO = sys.stdout
+
 
 def main() -> int:
     """Load, record, report; 0 also where it refused, since it said so."""
@@ -43,6 +47,9 @@ def main() -> int:
     parser.add_argument("dataset", nargs="?")
     parser.add_argument("files", nargs="*", type=Path)
     given = parser.parse_args()
+    global _answers
+    _answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that draws a bar there must not break an answer
     settings = load({"state": given.state})
     if given.run is not None:
         return _run(settings, given.run)
@@ -160,8 +167,8 @@ def _meter(progress: Progress) -> None:
 
 
 def _say(**values: object) -> None:
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    _answers.write(json.dumps(values, ensure_ascii=False) + "\n")
+    _answers.flush()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from catalog.ingest.rows import Bounds
 from catalog.warehouse import sorting
 from tests.catalog.ingest.support import DATASETS, NOW, new_warehouse
 
-sorting.MEMORY = "96MB"
+sorting.MEMORY = "192MB"
 dataset, folder = DATASETS["card_spending"], Path(sys.argv[1])
 def peak(name):
     warehouse = new_warehouse(folder / f"of {name}")
@@ -31,20 +31,23 @@ def peak(name):
 small, large = peak("small.csv"), peak("large.csv")
 print(json.dumps([large[0], large[1] - small[1]]))
 """
-GROWTH = 192 << 20
-"""What a large file may take beyond a small one in the test's bounds: block times ten, engine, sort [bytes]."""
+GROWTH = 352 << 20
+"""What a large file may take beyond a small one in the test's bounds: block times ten, engine, sort, batches [bytes]."""
 
 
 def card_file(path: Path, rows: int) -> int:
-    """A delivery with every key once; its size [bytes]."""
+    """A delivery with every key once and long texts; its size [bytes]."""
+    query = f"""
+        SELECT strftime(DATE '2026-01-01' + (i // 1_428_000)::INTEGER, '%Y%m%d') AS 기준일자,
+               i // 59_500 % 24 AS 시간대,
+               (11110515 + i // 140 % 425)::VARCHAR || '00' AS 가맹점행정동코드,
+               repeat('이름이 긴 업종 ', 12) || i // 14 % 10 AS 업종대분류,
+               ['남', '여'][1 + i // 7 % 2] AS 성별, (10 + 10 * (i % 7)) || '대' AS 연령대,
+               1000 + hash(i) % 9_000_000 AS 카드이용금액계, 1 + hash(i + 1) % 900 AS 카드이용건수계
+        FROM range({rows:d}) t(i)"""
     with duckdb.connect() as engine:
-        engine.execute(
-            f"COPY (SELECT strftime(DATE '2026-01-01' + (i // 1_428_000)::INTEGER, '%Y%m%d') AS 기준일자, "
-            "i // 59_500 % 24 AS 시간대, (11110515 + i // 140 % 425)::VARCHAR || '00' AS 가맹점행정동코드, "
-            "'업종 가운데 이름이 긴 것 ' || i // 14 % 10 AS 업종대분류, ['남', '여'][1 + i // 7 % 2] AS 성별, "
-            "(10 + 10 * (i % 7)) || '대' AS 연령대, 1000 + hash(i) % 9_000_000 AS 카드이용금액계, "
-            f"1 + hash(i + 1) % 900 AS 카드이용건수계 FROM range({rows:d}) t(i)) TO '{path}' (FORMAT csv, HEADER)"
-        )
+        engine.execute("SET enable_progress_bar = false")
+        engine.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER)")
     return path.stat().st_size
 
 
@@ -62,17 +65,17 @@ def growth(folder: Path, rows: int) -> tuple[int, int]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    taken, more = json.loads(done.stdout)
+    taken, more = json.loads(done.stdout.splitlines()[-1])  # the engine may draw a bar before
     assert taken == rows
     return size, more
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     size, more = growth(tmp_path, 3_000_000)
-    assert size > GROWTH and more < GROWTH, f"{more >> 20} MB more for {size >> 20} MB"
+    assert size > 2 * GROWTH and more < GROWTH, f"{more >> 20} MB more for {size >> 20} MB"
 
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_a_file_many_times_larger(tmp_path: Path) -> None:
     size, more = growth(tmp_path, 20_000_000)
-    assert size > 5 * GROWTH and more < GROWTH, f"{more >> 20} MB more for {size >> 20} MB"
+    assert size > 14 * GROWTH and more < GROWTH, f"{more >> 20} MB more for {size >> 20} MB"
