@@ -23,6 +23,7 @@ from catalog.ingest.delimited import open_delimited
 from catalog.ingest.meter import Meter
 from catalog.ingest.model import Piece, Recipe
 from catalog.ingest.recipe import load_recipe
+from catalog.ingest.rows import Bounds
 from catalog.ingest.source import Reading, Taken
 from catalog.ingest.source import take as take_file
 from catalog.warehouse import Warehouse, duckdb_relation_sql
@@ -53,13 +54,15 @@ def parsed_csv(folder: Path, content: bytes, recipe: Recipe, *, size: int = BLOC
     return Piece(columns=columns, lines=np.concatenate([p.lines for p in pieces]))
 
 
-def spooled(folder: Path, name: str, content: bytes, file: str = "a.csv") -> Taken:
-    """A file read to its end."""
-    path = folder / file
+def spooled(folder: Path, name: str, content: bytes, *, block: int = BLOCK) -> Taken:
+    """A file read to its end, in blocks of that size."""
+    path = folder / "a.csv"
     path.write_bytes(content)
     dataset = DATASETS[name]
     recipe = load_recipe(REPO / "datasets" / name / "recipe.yml", dataset)
-    return take_file(path, Reading(dataset=dataset, recipe=recipe, work=folder / "work", meter=Meter()))
+    bounds = Bounds(block=block)
+    work = folder / "work"
+    return take_file(path, Reading(dataset=dataset, recipe=recipe, work=work, meter=Meter(), bounds=bounds))
 
 
 def subway_rows(layout: str, days: Sequence[str], stations: Sequence[str] = ("강변", "잠실")) -> list[str]:
