@@ -1,7 +1,7 @@
-"""How fast a delivery becomes a version, and in how much memory, beside DuckDB's plain CSV → Parquet in the same run.
+"""How fast a delivery becomes a version, and in how much memory, beside DuckDB's plain CSV to Parquet.
 
-`python benchmarks/ingest.py [--rows 10_000_000] [--quoted] [--folder DIR]`. A file of `card_spending` is generated
-(CP949-free, ten industries, every key once), then three processes of their own take it, one after another:
+`python benchmarks/ingest.py [--rows 10_000_000] [--quoted] [--folder DIR]`. A file of `card_spending` is
+generated (every key once), then three processes of their own take it, one after another, in the same run:
 
 - `inspect`: survey, strict parse, spool, keys, every declared check;
 - `ingest`: the same and publishing as an Iceberg snapshot, rows in the dataset's order, and its variants;

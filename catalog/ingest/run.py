@@ -23,6 +23,7 @@ from catalog.ingest.ingest import DATASETS, Published, inspect, publish
 from catalog.ingest.meter import Phase, Progress
 from catalog.ingest.model import IngestError
 from catalog.ingest.report import of_json, quarantine_csv, read_json, to_json, write_json, write_whole
+from catalog.ingest.rows import BOUNDS, Bounds
 from catalog.warehouse import AcceptedException, Warehouse
 
 ORDER, PROGRESS, REPORT, RESULT = "order.json", "progress.json", "report.json", "result.json"
@@ -169,6 +170,7 @@ def perform(
     record: Callable[[Order, Published], None],
     *,
     work: Path | None = None,
+    bounds: Bounds = BOUNDS,
     datasets: Path = DATASETS,
 ) -> Result:
     """Do what the order says and write down how it went.
@@ -183,18 +185,22 @@ def perform(
         Called after a version was published.
     work
         Folder of the spooled rows; beside the warehouse where none is given.
+    bounds
+        What reading may take in memory.
     """
     order = read_order(folder)
-    telling = _Telling(folder, order.attempt)
+    telling = Telling(folder, order.attempt)
     try:
-        result = _do(order, folder, blobs, scratch, descriptions, warehouse, record, telling, work, datasets)
+        result = _do(
+            order, folder, blobs, scratch, descriptions, warehouse, record, telling, work, bounds, datasets
+        )
     except CatalogError as error:
         result = _result(order, refused=Text(ko=error.ko, en=error.en))
     write_json(folder / RESULT, dataclasses.asdict(result))
     return result
 
 
-class _Telling:
+class Telling:
     """Writes down what is said and how far things are; the page may look at any moment."""
 
     def __init__(self, folder: Path, attempt: int) -> None:
@@ -227,8 +233,9 @@ def _do(
     descriptions: Mapping[str, Dataset],
     warehouse: Warehouse,
     record: Callable[[Order, Published], None],
-    telling: _Telling,
+    telling: Telling,
     work: Path | None,
+    bounds: Bounds,
     datasets: Path,
 ) -> Result:
     dataset = descriptions.get(order.dataset)
@@ -244,7 +251,14 @@ def _do(
         link.symlink_to(blobs / file.sha256)
         files.append(link)
     delivery = inspect(
-        dataset, files, warehouse, telling.say, meter=telling.meter, datasets=datasets, work=work
+        dataset,
+        files,
+        warehouse,
+        telling.say,
+        meter=telling.meter,
+        datasets=datasets,
+        work=work,
+        bounds=bounds,
     )
     _same_content(order, delivery)
     write_whole(folder / QUARANTINE, quarantine_csv(delivery.inspection))

@@ -29,6 +29,7 @@ from catalog.ingest import IngestError, Published, inspect, publish
 from catalog.ingest.ingest import WORK
 from catalog.ingest.meter import Progress
 from catalog.ingest.report import to_json
+from catalog.ingest.rows import Bounds
 from catalog.ingest.run import Order, perform
 from catalog.warehouse import AcceptedException, Warehouse
 from hub_config.settings import Settings, load
@@ -81,6 +82,7 @@ def _run(settings: Settings, run_id: str) -> int:
             Warehouse(settings.warehouse, settings.catalog_db),
             record,
             work=settings.state / WORK,
+            bounds=_bounds(settings),
         )
     return 0
 
@@ -97,7 +99,10 @@ def _ingest(
     dataset = _dataset(settings, name)
     audit = _audit(settings)
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
-    delivery = inspect(dataset, files, warehouse, _sentence, meter=_meter, work=settings.state / WORK)
+    work = settings.state / WORK
+    delivery = inspect(
+        dataset, files, warehouse, _sentence, meter=_meter, work=work, bounds=_bounds(settings)
+    )
     _say(inspected=to_json(delivery.inspection))
     if check_only:
         return
@@ -113,6 +118,11 @@ def _ingest(
             "replaced_synthetic": done.replaced_synthetic,
         }
     )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """A sixth for the engine of the checks; the sort of a publication has its own bound."""
+    return Bounds(engine=settings.ingest_memory // 6)
 
 
 def _dataset(settings: Settings, name: str) -> Dataset:
