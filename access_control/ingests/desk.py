@@ -304,7 +304,8 @@ class IngestsDesk:
         """Without a result: published if the warehouse has a version of that very moment, else failed."""
         if run.status is IngestStatus.PUBLISHING:
             for version in self._warehouse.versions(run.dataset):
-                if version.published_at == run.changed and not version.synthetic:
+                own = version.published_at == run.changed and version.publication.compaction_of is None
+                if own and not version.synthetic:
                     rows = sum(f.rows for f in version.publication.files)
                     after = replace(run, snapshot=version.snapshot_id, rows=rows)
                     return self._published(run, after, now, version)

@@ -69,6 +69,7 @@ def load(file: Path) -> Dataset:
         columns=columns,
         variants=read_variants(entry, columns),
         partitions=read_partitions(entry, columns),
+        lookups=entry.texts("lookups", ()),
         geometry=_geometry(entry),
         export_policy=_export_policy(entry.entry("export_policy")),
         source=_text(entry, "source"),
@@ -161,7 +162,7 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
                 ko=f"'{column.name}'의 이전 이름 '{column.was}'이(가) 지금 다른 열의 이름입니다",
                 en=f"'{column.name}' was called '{column.was}', which is a column's name now",
             )
-    used = [("key", c) for c in dataset.key] + [("sort", c) for c in dataset.sort]
+    used = [(k, c) for k in ("key", "sort", "lookups") for c in getattr(dataset, k)]
     if dataset.period is not None:
         used.append(("period.column", dataset.period.column))
     if dataset.geometry is not None:
@@ -169,6 +170,13 @@ def _agrees(dataset: Dataset, entry: Entry) -> None:
     for key, name in used:
         if name not in names:
             raise entry.error(key, ko=f"'{name}' 열이 없습니다", en=f"there is no column '{name}'")
+    for name in dataset.lookups:
+        if dataset.column(name).type not in {ColumnType.STRING, ColumnType.LONG} or name in dataset.sort[:1]:
+            raise entry.error(
+                "lookups",
+                ko=f"'{name}': 정렬의 첫 열이 아닌 string 또는 long 열이어야 합니다",
+                en=f"'{name}' must be of type string or long, and not what the rows are sorted by",
+            )
     for name in dataset.key:
         if dataset.column(name).nullable:
             raise entry.error(

@@ -188,7 +188,14 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Everything said of one dataset; no rows."""
+    """Everything said of one dataset; no rows.
+
+    Attributes
+    ----------
+    lookups
+        Columns that are asked for one value among very many and that the order does not help, such as a
+        hashed card: their files carry Bloom filters.
+    """
 
     name: str
     title: Text
@@ -211,6 +218,7 @@ class Dataset:
     keywords: tuple[str, ...]
     variants: tuple[Variant, ...] = ()
     partitions: tuple[Partition, ...] = ()
+    lookups: tuple[str, ...] = ()
 
     def variant(self, name: str) -> Variant:
         """The declared variant of that name; `KeyError` if there is none."""

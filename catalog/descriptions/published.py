@@ -137,6 +137,7 @@ def described(dataset: Dataset, variant: str) -> Dataset:
         geometry=None,
         columns=columns,
         variants=(),
+        lookups=() if aggregated else tuple(kept[c] for c in dataset.lookups if c in kept),
         partitions=()
         if aggregated  # small already, and its groups need not lie in one part
         else tuple(

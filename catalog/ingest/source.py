@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.descriptions import Dataset
+from catalog.ingest.blocks import Block
 from catalog.ingest.delimited import Delimited, open_delimited, shown_encoding
 from catalog.ingest.derive import complete
 from catalog.ingest.evidence import decode, empty, read_bytes, regular, unreadable
@@ -35,6 +38,7 @@ from catalog.warehouse import SourceFile
 FORM = 1
 """Version of what a spool holds; another one starts anew."""
 PEEKED = 4096  # bytes that show the format
+AT_ONCE = 2  # blocks made while an earlier one is written; as many processors help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +135,25 @@ def _take_delimited(path: Path, reading: Reading) -> Taken:
 
 
 def _pieces(source: Delimited, start: int) -> Iterator[tuple[int, int, Piece]]:
-    for block in source.survey.blocks[start:]:
-        piece = source.piece(block)
-        if piece is not None:
-            yield block.number, block.crc, piece
+    """The rows of each block from that one on, in order; the next is made while one is written."""
+    ahead: deque[tuple[Block, Future[Piece | None]]] = deque()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            for block in source.survey.blocks[start:]:
+                ahead.append((block, pool.submit(source.piece, block)))
+                if len(ahead) > AT_ONCE:
+                    yield from _made(*ahead.popleft())
+            while ahead:
+                yield from _made(*ahead.popleft())
+        finally:
+            for _, later in ahead:
+                later.cancel()
+
+
+def _made(block: Block, future: Future[Piece | None]) -> Iterator[tuple[int, int, Piece]]:
+    piece = future.result()
+    if piece is not None:
+        yield block.number, block.crc, piece
 
 
 def _take_whole(path: Path, kind: Format, reading: Reading) -> Taken:

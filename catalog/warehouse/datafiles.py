@@ -31,6 +31,8 @@ from catalog.warehouse.model import DataFile, WarehouseError
 from catalog.warehouse.schema import arrow_schema
 
 ROWS_PER_FILE: Final = 16 * ROW_GROUP
+FALSE_HITS: Final = 0.01
+"""Share of row groups read in vain for a value that is not in them."""
 MOST_FILES: Final = 4_000
 """Files one version may have; a reader opens each."""
 Value = tuple[Any, ...]
@@ -47,7 +49,7 @@ class Written:
 def write_files(
     root: Path, table: Table, dataset: Dataset, variant: str, rows: Iterable[pa.RecordBatch]
 ) -> Iterator[Written]:
-    """Write rows that come by partition, each file as soon as it is full.
+    """Write rows that come by partition, each file as soon as it is full; `sync_files` is the caller's.
 
     Parameters
     ----------
@@ -106,13 +108,15 @@ class _File:
         self._shapes = Shapes(dataset, dataset.geometry) if dataset.geometry else None
         self._waiting: list[pa.Table] = []
         self._wait_rows = 0
-        self._stream = DurableFile(self._path, overwrite=False)
+        self._stream = DurableFile(self._path, overwrite=False, later=True)
+        filters = {c: {"ndv": ROW_GROUP, "fpp": FALSE_HITS} for c in dataset.lookups}
         self._writer: Any = pq.ParquetWriter(
             self._stream,
             self._schema,
             compression="zstd",
             write_page_index=True,
             sorting_columns=self._sorting(),
+            bloom_filter_options=filters or None,  # folded by the writer where a row group has fewer values
         )
 
     def _sorting(self) -> Any:
@@ -130,7 +134,7 @@ class _File:
             self._flush()
 
     def close(self) -> Written:
-        """Finish the file; it is on disk afterwards."""
+        """Finish the file; the caller has it on disk with `sync_files`."""
         self._flush(everything=True)
         if self._shapes is not None:
             self._writer.add_key_value_metadata(self._shapes.metadata())
@@ -139,7 +143,7 @@ class _File:
         return self._described(self._writer.writer.metadata)
 
     def abandon(self) -> None:
-        """Stop without a footer; the file is no Parquet file and is removed."""
+        """Give the file up."""
         self._writer.close()
         self._stream.close()
         self._path.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ Loaded by the Iceberg library by name; knows nothing of tables. Addresses outsid
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,25 @@ IMPLEMENTATION = "catalog.warehouse.files.MappedFileIO"
 
 
 class DurableFile(BufferedWriter):
-    """A file that is on disk, not only in memory, once it is closed."""
+    """A file that is on disk, not only in memory, once it is closed.
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
+    Parameters
+    ----------
+    later
+        Leave that to `sync_files`, which does it for many files at once.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool, later: bool = False) -> None:
         super().__init__(FileIO(path, "w" if overwrite else "x"))
         path.chmod(0o644)
+        self._later = later
 
     def close(self) -> None:
         """Flush, sync and close; closing twice is harmless."""
         if not self.closed:
             self.flush()
-            os.fsync(self.fileno())
+            if not self._later:
+                os.fsync(self.fileno())
         super().close()
 
 
@@ -72,9 +82,21 @@ def make_folder(folder: Path) -> None:
         each.chmod(0o755)
 
 
+def sync_files(paths: Iterable[Path]) -> None:
+    """Have files, and the folders that list them, on disk; many at once wait for one journal."""
+    found = list(paths)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(_sync, found))
+        list(pool.map(_sync, {path.parent for path in found}))
+
+
 def sync_folder(folder: Path) -> None:
     """Have a folder's own list of names on disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -29,7 +29,7 @@ from catalog.descriptions.variants import TWIN
 from catalog.warehouse import metadata
 from catalog.warehouse.compaction import FEW, to_merge
 from catalog.warehouse.datafiles import Written, write_files
-from catalog.warehouse.files import DurableFile, make_folder
+from catalog.warehouse.files import DurableFile, make_folder, sync_files
 from catalog.warehouse.iceberg import ROW_GROUP, current_files, open_catalog, table_as_described
 from catalog.warehouse.leftovers import working
 from catalog.warehouse.model import DataFile, Publication, Replace, WarehouseError
@@ -217,7 +217,9 @@ def _names(parquet: pq.ParquetFile) -> dict[int, str]:
 def _write(
     root: Path, table: Table, dataset: Dataset, variant: str, rows: Batches, work: Path
 ) -> list[Written]:
-    return list(write_files(root, table, dataset, variant, ordered(dataset, rows, work)))
+    written = list(write_files(root, table, dataset, variant, ordered(dataset, rows, work)))
+    sync_files(root / w.listed.path for w in written)
+    return written
 
 
 def _write_version(

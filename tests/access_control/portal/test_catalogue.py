@@ -16,6 +16,7 @@ from access_control.portal import coverage
 from access_control.portal.examples import examples, readme_of
 from access_control.portal.facts import REPO, FactsShelf
 from catalog.descriptions import PeriodUnit, Tier, load_all
+from catalog.descriptions.model import How, Partition
 from catalog.descriptions.variants import sql_name
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import prepare
@@ -159,3 +160,20 @@ def test_versions_say_from_which_files_and_how_they_differ(tmp_path: Path) -> No
     counted = facts.sample(newest).versions
     assert set(counted) == {newest.snapshot_id, first.snapshot_id}
     assert set(counted[first.snapshot_id]) - set(counted[newest.snapshot_id]) == {last}
+
+
+async def test_a_version_of_merged_files_says_that_its_rows_are_the_same(
+    portal: Portal, warehouse: Warehouse
+) -> None:
+    whole = replace(load_all(REPO / "datasets")["area_change"], partitions=())
+    before = warehouse.snapshot("area_change")
+    warehouse.publish(whole, "main", sample(whole), before.publication)
+    parted = replace(whole, partitions=(Partition(
+        name="quarter", source="quarter", how=How.SAME, number=0, title=whole.title, code_system=""
+    ),))  # fmt: skip
+    merged = warehouse.compact(parted, "main", NOW, "sora")
+    assert merged is not None
+    page = (await portal.browser().get("/datasets/area_change")).text
+    row = page.split(f'<th scope="row">{merged.snapshot_id}')[1].split("</tr>")[0]
+    assert "같은 행을 더 적은 파일로 합침" in row
+    assert page.count("같은 행을 더 적은 파일로 합침") == 1

@@ -68,6 +68,11 @@ def put(value: Any, *path: Any) -> Callable[[Any], None]:
         (put([], "columns"), "columns"),
         (put("subway", "name"), "name"),
         (put(["everything"], "export_policy", "classes"), "export_policy.classes"),
+        (put(["nowhere"], "lookups"), "lookups"),
+        (put(["registered_date"], "lookups"), "lookups"),
+        (put(["date"], "lookups"), "lookups"),
+        (put("date", "columns", 2, "was"), "columns"),
+        (put("Line", "columns", 2, "was"), "columns[2].was"),
     ],
 )
 def test_a_mistake_names_the_file_and_the_key(

@@ -122,7 +122,7 @@ def test_one_changed_byte_is_told_alike_whatever_the_blocks(
 ) -> None:
     content = bytearray(("\n".join(subway_rows("A", month("202602"))) + "\n").encode())
     content[at % len(content)] = byte
-    told = []
+    told: list[tuple[str, list[object]]] = []
     for block in (size, 1 << 20):
         folder = tmp_path / str(time.monotonic_ns())
         folder.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def test_bus_stops_keep_leading_zeros_and_become_points(tmp_path: Path) -> None:
     warehouse = new_warehouse(tmp_path)
     path = real("transit", "버스정류소")
     made = take(warehouse, "bus_stops", path)
-    sheet = openpyxl.load_workbook(path)["Data"]
-    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    with closing(openpyxl.load_workbook(path, read_only=True)) as book:
+        rows = list(book["Data"].iter_rows(min_row=2, values_only=True))
     assert made.rows == len(rows) == 11_291
     found = query(
         warehouse,

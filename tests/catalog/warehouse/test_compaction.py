@@ -144,7 +144,10 @@ def test_one_who_publishes_keeps_compactions_out(warehouse: Warehouse) -> None:
 
 
 FILES = st.lists(
-    st.tuples(st.integers(1, 2 * SMALL), st.sampled_from([(), ("11110", "2026-01"), ("11680", "2026-01")])),
+    st.tuples(
+        st.sampled_from([1, SMALL - 1, SMALL, 2 * SMALL]),
+        st.sampled_from([(), ("11110", "2026-01"), ("11680", "2026-01")]),
+    ),
     max_size=30,
 )
 

@@ -7,11 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pyiceberg.table import StaticTable
 
 from catalog.descriptions.model import How
+from catalog.descriptions.published import described
 from catalog.warehouse import (
     Publication,
     Warehouse,
@@ -78,6 +80,7 @@ def test_another_reader_of_the_metadata_opens_only_the_partitions_it_needs(wareh
     february = {f.path for f in made.files if dict(f.partition)["month"] == "2026-02"}
     assert planned(warehouse, f"dong_code = '{GANGNAM}'") == gangnam
     assert planned(warehouse, "date >= '2026-02-01'") == february
+    assert planned(warehouse, "date < '2026-02-01'") == {f.path for f in made.files} - february
     assert planned(warehouse, f"dong_code = '{GANGNAM}' and date >= '2026-02-01'") == gangnam & february
 
 
@@ -215,7 +218,9 @@ def test_the_twin_has_no_partitions_and_a_variant_those_of_columns_it_keeps(ware
         for c in SPENDING.columns
     )  # fmt: skip
     masked = dataclasses.replace(aggregated, name="masked", columns=kept, counted="", least=0)
-    dataset = dataclasses.replace(SPENDING, variants=(masked, aggregated))
+    dataset = dataclasses.replace(SPENDING, variants=(masked, aggregated), lookups=("industry", "amount"))
+    assert described(dataset, "masked").lookups == ("industry", "amount")
+    assert described(dataset, "gu_monthly").lookups == ()
     publish(warehouse, spending(JAN, FEB, each=200), dataset=dataset)
     by_name = {made.variant: made for made in refresh_variants(warehouse, dataset, NOW, "c")}
     assert len(granted_files(by_name["masked"], {"gu": frozenset({"11680"})})) == 2
@@ -234,3 +239,33 @@ def test_a_publication_remembers_what_it_is_a_compaction_of() -> None:
     assert Publication.of(one.properties()) == one
     other = dataclasses.replace(one, compaction_of=1 << 62)
     assert Publication.of(other.properties()) == other
+
+
+def test_a_value_looked_up_is_found_without_reading_what_lacks_it(warehouse: Warehouse) -> None:
+    """DuckDB's own reading of the filters: which row groups they exclude for one value."""
+    looked = dataclasses.replace(UNPARTED, lookups=("industry",))
+    rows = pa.concat_tables([spending(JAN, each=70_000), spending(FEB, each=70_000)])
+    codes = [f"업종{i % 4_999:05}" for i in range(rows.num_rows - 1)]
+    rows = rows.set_column(3, "industry", pa.array([*codes, "업종 하나뿐"], pa.string()))
+    made = publish(warehouse, rows, dataset=looked)
+    plain = publish(warehouse, rows, dataset=UNPARTED)
+    excluded = {}
+    for version in (made, plain):
+        (file,) = version.files
+        assert len(file.row_groups) > 2
+        with duckdb.connect() as connection:
+            found = connection.execute(
+                "SELECT count(*) FILTER (bloom_filter_excludes) FROM parquet_bloom_probe(?, 'industry', ?)",
+                [str(warehouse.path(file.path)), "업종 하나뿐"],
+            ).fetchall()
+        excluded[version.snapshot_id] = found[0][0]
+        assert len(read(warehouse, version, "industry")) == rows.num_rows
+    assert excluded[made.snapshot_id] == len(made.files[0].row_groups) - 1
+    assert excluded[plain.snapshot_id] == 0
+
+
+def test_a_small_file_has_a_small_filter(warehouse: Warehouse) -> None:
+    looked = dataclasses.replace(UNPARTED, lookups=("dong_code",))
+    made = publish(warehouse, spending(JAN, each=10), dataset=looked)
+    plain = publish(warehouse, spending(JAN, each=10), dataset=UNPARTED)
+    assert plain.size < made.size < plain.size + 1_000
