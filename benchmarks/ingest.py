@@ -109,9 +109,8 @@ def main() -> None:
         generate(given.rows, file, quoted=given.quoted)
         size = file.stat().st_size
         print(f"{given.rows:,} rows, {size / 1e6:,.0f} MB, {os.cpu_count()} processors")
-        print(
-            f"{'task':<10}{'seconds':>10}{'cpu s':>8}{'rows/s':>14}{'MB/s':>8}{'peak MB':>9}{'ratio':>8}{'cpu':>7}"
-        )
+        heads = ("seconds", "cpu s", "rows/s", "MB/s", "peak MB", "ratio", "cpu ratio")
+        print(f"{'task':<9}" + "".join(f"{head:>11}" for head in heads))
         found = {task: aside(task, file, Path(folder)) for task in given.tasks}
         plain = found.get("duckdb", {"seconds": float("nan"), "cpu": float("nan")})
         for task, said in found.items():

@@ -104,13 +104,8 @@ def test_sensor_places_and_both_dictionaries(tmp_path: Path) -> None:
     csv_file, workbook = real("sensors", "sensor_data_info"), real("sensors", "data_detail")
     assert take(warehouse, "sdot_fields", csv_file).rows == len(records(csv_file)) == 23
     assert take(warehouse, "sdot_fields", workbook).rows == 23
-<<<<<<< HEAD
-    sheet = openpyxl.load_workbook(workbook).worksheets[0]
-    cells = list(sheet.iter_rows(min_row=2, values_only=True))
-=======
     with closing(openpyxl.load_workbook(workbook, read_only=True)) as book:
         cells = list(book.worksheets[0].iter_rows(min_row=2, values_only=True))
->>>>>>> h2
     length = sum(int(str(r[3])) for r in cells)
     units = sum(str(r[4]).strip() != "" for r in cells)
     assert query(warehouse, "sdot_fields", "sum(bytes), count(unit), count(DISTINCT access)") == (
@@ -139,15 +134,9 @@ def test_noise_keeps_sensor_clocks_as_they_are(tmp_path: Path) -> None:
 def test_industry_codes_leave_the_owners_pivot_alone(tmp_path: Path) -> None:
     warehouse = new_warehouse(tmp_path)
     path = real("codes", "소상표준분류")
-<<<<<<< HEAD
-    book = openpyxl.load_workbook(path)
-    assert book.sheetnames[1] == "Sheet2"
-    rows = list(book.worksheets[0].iter_rows(min_row=2, values_only=True))
-=======
     with closing(openpyxl.load_workbook(path, read_only=True)) as book:
         assert book.sheetnames[1] == "Sheet2"
         rows = list(book.worksheets[0].iter_rows(min_row=2, values_only=True))
->>>>>>> h2
     assert take(warehouse, "industry_codes", path).rows == len(rows) == 3347
     found = query(warehouse, "industry_codes", "count(DISTINCT large_code), count(DISTINCT small_code)")
     assert found == (len({r[0] for r in rows}), 3347)
@@ -163,13 +152,8 @@ def test_legal_dongs_and_origins(tmp_path: Path) -> None:
         len(pairs),
     )
     path = real("codes", "매핑정보")
-<<<<<<< HEAD
-    sheet = openpyxl.load_workbook(path)["유입지코드"]
-    origins = list(sheet.iter_rows(min_row=2, values_only=True))
-=======
     with closing(openpyxl.load_workbook(path, read_only=True)) as book:
         origins = list(book["유입지코드"].iter_rows(min_row=2, values_only=True))
->>>>>>> h2
     assert take(warehouse, "inflow_codes", path).rows == len(origins)
     found = query(
         warehouse,
