@@ -44,6 +44,9 @@ class Settings:
     session_idle: int = setting(3600, "Idle time after which a session is stopped; never a running cell [s].")
     query_memory: int = setting(1 << 30, "Memory of one query worker [bytes].")
     query_seconds: int = setting(600, "Longest run of one query [s].")
+    ingest_memory: int = setting(
+        3 << 30, "Most that one ingest may hold; it takes about half, whatever the file's size [bytes]."
+    )
     egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")
     server_env: Path = setting(REPO / ".venv", "The server's Python environment.")
     session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")

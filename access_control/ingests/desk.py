@@ -33,6 +33,7 @@ from catalog.ingest.run import (
     OrderedFile,
     Result,
     RunStep,
+    Said,
     inspection_of,
     progress_of,
     result_of,
@@ -57,7 +58,7 @@ class Look:
     """
 
     run: IngestRun
-    progress: tuple[str, ...]
+    progress: Said
     inspection: Inspection | None
     refused: Text | None
 

@@ -26,17 +26,28 @@ class BadCell(Exception):
         self.bad = bad
 
 
-def arrange(plan: Plan, block: Sequence[Sequence[str]], geometry: str) -> dict[str, Any]:
-    """The block's columns by name, one entry a long row, records in order.
+def texts_of(records: Sequence[Sequence[str]]) -> list[Any]:
+    """Records of text as one text array a column."""
+    return [pa.array(values, pa.string()) for values in zip(*records, strict=True)]
+
+
+def arrange(plan: Plan, texts: Sequence[Any], geometry: str) -> dict[str, Any]:
+    """The columns by name, one entry a long row, records in order.
+
+    Parameters
+    ----------
+    texts
+        One text array for each column of the file.
 
     Raises
     ------
     BadCell
         For a value that is not in its notation.
     """
-    texts = [pa.array(values, pa.string()) for values in zip(*block, strict=True)]
-    records, wide = len(block), len(plan.labels)
+    records, wide = len(texts[0]), len(plan.labels)
     columns: dict[str, Any] = {}
+    for position, field in plan.guarded:
+        _shaped(texts[position], field.pattern, field.header)
     for position, field in plan.fixed:
         columns[field.column] = _cell(texts[position], field)
     for positions, made in plan.made:
@@ -53,7 +64,7 @@ def arrange(plan: Plan, block: Sequence[Sequence[str]], geometry: str) -> dict[s
     return columns
 
 
-def _long(plan: Plan, texts: list[Any], records: int) -> dict[str, Any]:
+def _long(plan: Plan, texts: Sequence[Any], records: int) -> dict[str, Any]:
     unpivot = plan.layout.unpivot
     if unpivot is None or unpivot.drop:
         return {}
@@ -70,12 +81,7 @@ def _long(plan: Plan, texts: list[Any], records: int) -> dict[str, Any]:
 
 def _cell(values: Any, field: SourceField) -> Any:
     if field.pattern:
-        good = pc.match_substring_regex(values, f"^(?:{field.pattern})$")
-        index = pc.index(good, False).as_py()
-        if index >= 0:
-            shape = f"'{field.pattern}'"
-            bad = BadValue(index, values[index].as_py(), f"{shape} 모양", f"of the form {shape}")
-            raise BadCell(index, field.header, bad)
+        _shaped(values, field.pattern, field.header)
     values = _meant(values, field.values)
     if not field.missing:
         return _converted(values, field.read, field.header, None)
@@ -83,6 +89,13 @@ def _cell(values: Any, field: SourceField) -> Any:
     kept = np.flatnonzero(~blank)
     made = _converted(values.take(pa.array(kept)), field.read, field.header, kept)
     return made.take(pa.array(np.cumsum(~blank) - 1, pa.int64(), mask=blank))
+
+
+def _shaped(values: Any, pattern: str, header: str) -> None:
+    index = pc.index(pc.match_substring_regex(values, f"^(?:{pattern})$"), False).as_py()
+    if index >= 0:
+        bad = BadValue(index, values[index].as_py(), f"'{pattern}' 모양", f"of the form '{pattern}'")
+        raise BadCell(index, header, bad)
 
 
 def _meant(values: Any, meanings: tuple[tuple[str, str], ...]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from catalog.descriptions import ColumnType, Dataset, Role, Text
 from catalog.ingest.checks import Check, Kind
 from catalog.ingest.evaluate import CodeTable
 from catalog.ingest.findings import Difference
+from catalog.ingest.rows import Rows
 from catalog.warehouse import MAIN, Snapshot, Warehouse
 from catalog.warehouse.schema import period_of
 
@@ -98,18 +99,36 @@ class Comparison:
         return {p: a for p, a in amounts.items() if p in again} if again else amounts
 
 
-def compare(dataset: Dataset, checks: tuple[Check, ...], rows: pa.Table, warehouse: Warehouse) -> Comparison:
+def main_measure(dataset: Dataset, checks: tuple[Check, ...]) -> str:
+    """The column whose sums are compared; empty where there is none."""
+    roles = (Role.MEASURE, Role.COUNT, Role.WEIGHT)
+    first = next((c.name for r in roles for c in dataset.columns if c.role is r and c.type in NUMBERS), "")
+    return next((c.total for c in checks if c.kind is Kind.DRIFT and c.total), "") or first
+
+
+def amounts(rows: Rows, measure: str) -> dict[str, Amount]:
+    """Rows and sum of the measure of each period that a file gives."""
+    dataset = rows.dataset
+    wanted = [n for n in (dataset.period.column if dataset.period else "", measure) if n]
+    found: dict[str, Amount] = {}
+    for batch in rows.batches(wanted):
+        _count(found, dataset, measure, pa.Table.from_batches([batch]))
+    return found
+
+
+def compare(dataset: Dataset, measure: str, given: Sequence[Amounts], warehouse: Warehouse) -> Comparison:
     """Read what is needed of the last version: two columns of it, row group by row group."""
-    measure = next((c.total for c in checks if c.kind is Kind.DRIFT and c.total), "") or _measure(dataset)
     versions = warehouse.versions(dataset.name, MAIN)[:1]
     base = versions[0] if versions else None
-    given: dict[str, Amount] = {}
-    _count(given, dataset, measure, rows)
+    together: dict[str, Amount] = {}
+    for one in given:
+        for period, amount in one.items():
+            together[period] = together.get(period, NOTHING) + amount
     return Comparison(
         base=base,
         measure=measure,
         before=_amounts(dataset, measure, base, warehouse) if base is not None else {},
-        given=given,
+        given=together,
     )
 
 
@@ -127,11 +146,6 @@ def code_table(warehouse: Warehouse) -> CodeTable:
         return known[key]
 
     return codes
-
-
-def _measure(dataset: Dataset) -> str:
-    roles = (Role.MEASURE, Role.COUNT, Role.WEIGHT)
-    return next((c.name for r in roles for c in dataset.columns if c.role is r and c.type in NUMBERS), "")
 
 
 def _amounts(dataset: Dataset, measure: str, base: Snapshot, warehouse: Warehouse) -> Amounts:
@@ -173,13 +187,10 @@ def _count(into: dict[str, Amount], dataset: Dataset, measure: str, rows: pa.Tab
     if dataset.period is None or dataset.period.column not in rows.column_names:
         into[WHOLE] = into.get(WHOLE, NOTHING) + Amount(rows.num_rows, pc.sum(total).as_py() or 0.0)
         return
-    period = period_of(rows[dataset.period.column], dataset.period.unit)
-    grouped = (
-        pa.table({"period": period, "total": total})
-        .group_by("period")
-        .aggregate([([], "count_all"), ("total", "sum")])
-    )
-    for row in grouped.to_pylist():
+    columns: Any = {"period": rows[dataset.period.column], "total": total}
+    grouped = pa.table(columns).group_by("period").aggregate([([], "count_all"), ("total", "sum")])
+    periods = period_of(grouped["period"], dataset.period.unit)  # of the few values, not of every row
+    for row in grouped.set_column(0, "period", periods).to_pylist():
         amount = Amount(row["count_all"], row["total_sum"] or 0.0)
         into[row["period"]] = into.get(row["period"], NOTHING) + amount
 

@@ -1,9 +1,8 @@
-"""A delivery as inspected, and the rules of when it may be published. Pure: reads and writes no file."""
+"""A delivery as inspected, and the rules of when it may be published. Reads rows only to show the first."""
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,14 +10,14 @@ import pyarrow as pa
 from catalog.descriptions import Text
 from catalog.ingest.checks import Check, Kind
 from catalog.ingest.compare import Comparison
-from catalog.ingest.evaluate import LISTED, CodeTable, Failure, shown
-from catalog.ingest.findings import BadRow, FileSeen, Inspection, Outcome, Refusal, Status
-from catalog.ingest.model import Format, IngestError, Parsed
+from catalog.ingest.evaluate import CodeTable, shown
+from catalog.ingest.findings import LISTED, BadRow, Failure, Inspection, Outcome, Refusal, Status
+from catalog.ingest.model import IngestError
+from catalog.ingest.rows import Rows
 from catalog.warehouse import AcceptedException, SourceFile
 
 PREVIEWED = 10  # rows
 SHORTEST_REASON, LONGEST_REASON = 5, 1000  # characters
-CHUNK = 1 << 20  # [bytes]
 DELIVERY = "-"  # file of a problem that is about all files together
 NOTHING_TO_COMPARE = Text(
     ko="비교할 실제 자료의 판이 없어 확인하지 않았습니다",
@@ -37,15 +36,40 @@ class Delivery:
     Parameters
     ----------
     rows
-        None where no file could be read.
+        The spooled rows of every file that could be read.
+    periods
+        Periods that they hold; empty where the dataset has none.
     problems
         Every refusal and failing check, in the order they were found.
     """
 
     inspection: Inspection
-    rows: pa.Table | None
+    rows: tuple[Rows, ...]
+    periods: tuple[str, ...]
     sources: tuple[SourceFile, ...]
     problems: tuple[IngestError, ...]
+
+    @property
+    def count(self) -> int:
+        """Rows of all files [rows]."""
+        return sum(r.count for r in self.rows)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Every row in the description's columns and types."""
+        for rows in self.rows:
+            yield from rows.described()
+
+    def release(self) -> None:
+        """Leave the spooled rows for a later run, which then need not read the files again."""
+        for rows in self.rows:
+            rows.close()
+            rows.spool.release()
+
+    def remove(self) -> None:
+        """Give the spooled rows' disk space back."""
+        for rows in self.rows:
+            rows.close()
+            rows.spool.remove()
 
 
 def require_publishable(delivery: Delivery, exceptions: Sequence[AcceptedException]) -> None:
@@ -125,39 +149,12 @@ def refusal(error: IngestError) -> Refusal:
     return Refusal(file=error.file, line=error.line, reason=error.reason, said=said)
 
 
-def file_seen(source: SourceFile, parsed: Parsed, content: bytes) -> FileSeen:
-    """How a file was understood."""
-    text = parsed.layout.format not in {Format.XLSX, Format.SHAPEFILE}
-    return FileSeen(
-        name=source.name,
-        sha256=source.sha256,
-        size=source.size,
-        layout=parsed.layout.name,
-        title=parsed.layout.title,
-        encoding=(parsed.layout.encoding or _encoding(content)) if text else "",
-        rows=parsed.rows,
-    )
-
-
-def first_rows(rows: pa.Table | None) -> tuple[tuple[str, ...], ...]:
+def first_rows(rows: Sequence[Rows]) -> tuple[tuple[str, ...], ...]:
     """The first rows as text."""
-    if rows is None:
-        return ()
-    return tuple(tuple(shown(v) for v in row.values()) for row in rows.slice(0, PREVIEWED).to_pylist())
-
-
-def _encoding(content: bytes) -> str:
-    """The encoding of text that was read strictly: without a declared one, only these are possible."""
-    if content.startswith(codecs.BOM_UTF8):
-        return "UTF-8 (BOM)"
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, len(content), CHUNK):
-            decoder.decode(content[start : start + CHUNK])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "CP949"
-    return "UTF-8"
+    for first in rows[:1]:
+        for batch in first.described():
+            return tuple(tuple(shown(v) for v in row.values()) for row in batch[:PREVIEWED].to_pylist())
+    return ()
 
 
 def _nothing_before(comparison: Comparison) -> bool:

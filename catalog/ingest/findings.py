@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from catalog.descriptions import Text
+from catalog.ingest.model import IngestError
+
+LISTED = 1000  # failing rows listed of one check and file
 
 
 class Status(StrEnum):
@@ -33,6 +36,15 @@ class BadRow:
     column: str
     value: str
     rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One check that one file fails: the first failure in words, how many there are, the first of them."""
+
+    error: IngestError
+    failing: int
+    rows: tuple[BadRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,42 +6,35 @@ Page and command line take the same steps. `inspect` reads, checks and compares,
 
 from __future__ import annotations
 
-import codecs
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catalog.descriptions import Dataset
 from catalog.ingest.checks import load_checks
-from catalog.ingest.compare import code_table, compare
-from catalog.ingest.delimited import parse_csv
+from catalog.ingest.compare import Amounts, amounts, code_table, compare, main_measure
 from catalog.ingest.delivery import (
     Delivery,
     changed_since,
     drifted,
-    file_seen,
     first_rows,
     outcome,
     refusal,
     require_publishable,
 )
-from catalog.ingest.derive import complete
-from catalog.ingest.evaluate import Failure, evaluate
-from catalog.ingest.evidence import read_bytes
-from catalog.ingest.findings import FileSeen, Inspection, Status
-from catalog.ingest.layouts import unknown_layout
-from catalog.ingest.model import Format, IngestError, Parsed, Recipe
-from catalog.ingest.portal_json import parse_portal
+from catalog.ingest.evaluate import evaluate
+from catalog.ingest.findings import Failure, Inspection, Status
+from catalog.ingest.meter import Listener, Meter, Phase
+from catalog.ingest.model import IngestError
 from catalog.ingest.recipe import load_recipe
-from catalog.ingest.vector import PARTS, parse_geojson, parse_shapefile, shapefile_parts
-from catalog.ingest.weekly_json import parse_weekly
-from catalog.ingest.workbook import parse_xlsx
+from catalog.ingest.rows import BOUNDS, Bounds
+from catalog.ingest.source import Reading, Taken, take
+from catalog.ingest.spool import sweep
+from catalog.ingest.vector import PARTS
 from catalog.warehouse import (
     MAIN,
     AcceptedException,
@@ -52,10 +45,11 @@ from catalog.warehouse import (
     WarehouseError,
 )
 from catalog.warehouse.materialise import refresh_variants
-from catalog.warehouse.schema import period_of
 
 T = TypeVar("T")
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+WORK = "ingest"
+"""Folder of the spooled rows, beside the warehouse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +116,24 @@ def inspect(
     warehouse: Warehouse,
     progress: Callable[[str], None] = lambda text: None,
     *,
+    meter: Listener = lambda progress: None,
     datasets: Path = DATASETS,
+    work: Path | None = None,
+    bounds: Bounds = BOUNDS,
 ) -> Delivery:
-    """Read the files, run every check, compare with the last version; changes nothing.
+    """Read the files, run every check, compare with the last version; changes nothing that is published.
 
     A file that cannot be read is a refusal in what was found, as is a failing check: neither stops the look
-    at the other files.
+    at the other files. Rows are spooled on the way; a run that was killed goes on from its last whole block.
+
+    Parameters
+    ----------
+    meter
+        Told how far things are, in numbers.
+    work
+        Folder of the spooled rows; beside the warehouse where none is given.
+    bounds
+        What reading may take in memory.
 
     Raises
     ------
@@ -137,52 +143,56 @@ def inspect(
     recipe = load_recipe(datasets / dataset.name / "recipe.yml", dataset)
     checks = load_checks(datasets / dataset.name / "checks.yml", dataset)
     codes = code_table(warehouse)
-    tables: list[pa.Table] = []
-    sources: list[SourceFile] = []
-    seen: list[FileSeen] = []
+    telling = Meter(meter)
+    work = work if work is not None else warehouse.root.parent / WORK
+    sweep(work)
+    reading = Reading(dataset=dataset, recipe=recipe, work=work, meter=telling, bounds=bounds)
+    measure = main_measure(dataset, checks)
+    taken: list[Taken] = []
+    given: list[Amounts] = []
     refused: list[IngestError] = []
     problems: list[IngestError] = []
     failures: dict[str, list[Failure]] = {}
     owners: dict[str, str] = {}
     for path in _or_refused(lambda: _wanted(files), refused, problems) or ():
         progress(f"{path.name}: 읽는 중 / reading")
-        read = _or_refused(lambda path=path: _read(path, dataset, recipe), refused, problems)  # type: ignore[misc]
-        if read is None:
+        one = _or_refused(lambda path=path: take(path, reading), refused, problems)  # type: ignore[misc]
+        if one is None:
             continue
-        for check in checks:
-            failure = evaluate(check, read.rows, read.parsed, codes)
-            if failure is not None:
-                failures.setdefault(check.name, []).append(failure)
-                problems.append(failure.error)
-        periods = _periods(dataset, read.rows) or ("",)
-        _or_refused(lambda: _no_overlap(periods, path.name, owners), refused, problems)  # noqa: B023 called now
-        sources.extend(read.sources)
-        seen.append(file_seen(read.sources[0], read.parsed, read.content))
-        tables.append(read.rows)
-        found = read.parsed
-        progress(f"{path.name}: {found.rows:,}행, 레이아웃 {found.layout.name} / {found.rows:,} rows")
-        if found.aside:
-            progress(
-                f"{path.name}: 합계 {found.aside:,}행은 맞춰 보고 제외"
-                f" / {found.aside:,} totals agreed, set aside"
-            )
-    whole = pa.concat_tables(tables) if tables else None
-    comparison = compare(dataset, checks, whole, warehouse) if whole is not None else None
+        taken.append(one)
+        _said(one, progress)
+        rows, count = one.rows, one.rows.count
+        failing = evaluate(
+            checks,
+            rows,
+            codes,
+            lambda done: telling.tell(path.name, Phase.CHECK, done, count, count),  # noqa: B023 called now
+        )
+        rows.close()
+        for name, failure in failing.items():
+            failures.setdefault(name, []).append(failure)
+            problems.append(failure.error)
+        given.append(amounts(rows, measure))
+        _or_refused(lambda: _no_overlap(given[-1], path.name, owners), refused, problems)  # noqa: B023 called now
+    comparison = compare(dataset, measure, given, warehouse) if taken else None
     outcomes = tuple(outcome(c, failures.get(c.name, []), comparison, codes) for c in checks)
     problems += [drifted(o) for o in outcomes if o.status is Status.FAILED and o.name not in failures]
+    spooled = tuple(t.rows for t in taken)
+    named = comparison is not None and dataset.period is not None
     return Delivery(
         inspection=Inspection(
             dataset=dataset.name,
             recipe=recipe.version,
-            files=tuple(seen),
+            files=tuple(t.seen for t in taken),
             columns=tuple(c.name for c in dataset.columns),
-            preview=first_rows(whole),
+            preview=first_rows(spooled),
             outcomes=outcomes,
             refusals=tuple(refusal(e) for e in refused),
             difference=comparison.difference(dataset) if comparison is not None and not refused else None,
         ),
-        rows=whole,
-        sources=tuple(sources),
+        rows=spooled,
+        periods=tuple(sorted(comparison.given)) if comparison is not None and named else (),
+        sources=tuple(source for t in taken for source in t.sources),
         problems=tuple(problems),
     )
 
@@ -195,8 +205,10 @@ def publish(
     by: str,
     exceptions: Sequence[AcceptedException] = (),
     progress: Callable[[str], None] = lambda text: None,
+    *,
+    meter: Listener = lambda progress: None,
 ) -> Published:
-    """Publish what was inspected as one version: all of it or nothing.
+    """Publish what was inspected as one version: all of it or nothing. The spooled rows are then removed.
 
     Raises
     ------
@@ -207,15 +219,15 @@ def publish(
         Another publication of this dataset is running.
     """
     require_publishable(delivery, exceptions)
-    inspection, whole = delivery.inspection, delivery.rows
-    assert whole is not None and inspection.difference is not None
+    inspection = delivery.inspection
+    assert delivery.rows and inspection.difference is not None
     before = warehouse.versions(dataset.name)[:1]
     if (before[0].snapshot_id if before else None) != inspection.difference.base:
         raise changed_since(dataset.name)
-    periods = _periods(dataset, whole)
     replace = None
     if dataset.period is not None:
-        replace = Replace(column=dataset.period.column, unit=dataset.period.unit, periods=frozenset(periods))
+        periods = frozenset(delivery.periods)
+        replace = Replace(column=dataset.period.column, unit=dataset.period.unit, periods=periods)
     publication = Publication(
         now=now,
         by=by,
@@ -226,34 +238,39 @@ def publish(
         exceptions=tuple(exceptions),
     )
     progress(f"{dataset.name}: 공개하는 중 / publishing")
-    snapshot = warehouse.publish(dataset, MAIN, whole, publication, replace)
+    batches = _counted(delivery, dataset.name, Meter(meter))
+    snapshot = warehouse.publish(dataset, MAIN, batches, publication, replace)
     progress(f"{dataset.name}: {snapshot.rows:,}행 공개 / published")
+    delivery.remove()
     _variants(warehouse, dataset, now, by, progress)
     return Published(
         dataset=dataset.name,
         snapshot_id=snapshot.snapshot_id,
-        rows=whole.num_rows,
+        rows=delivery.count,
         total_rows=snapshot.rows,
         files=delivery.sources,
-        periods=periods,
+        periods=delivery.periods,
         replaced_synthetic=any(b.synthetic for b in before),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One file as it was read."""
-
-    parsed: Parsed
-    rows: pa.Table
-    sources: list[SourceFile]
-    content: bytes
+def _counted(delivery: Delivery, name: str, meter: Meter) -> Iterator[pa.RecordBatch]:
+    done, total = 0, delivery.count
+    for batch in delivery.batches():
+        yield batch
+        done += batch.num_rows
+        meter.tell(name, Phase.PUBLISH, done, total, done)
 
 
-def _read(path: Path, dataset: Dataset, recipe: Recipe) -> _Read:
-    content = read_bytes(path)
-    parsed = _parse(path, content, dataset, recipe)
-    return _Read(parsed, complete(parsed, recipe, dataset), _sources(path, content, parsed), content)
+def _said(one: Taken, progress: Callable[[str], None]) -> None:
+    name, rows = one.rows.file, one.rows
+    if one.resumed:
+        progress(
+            f"{name}: 앞서 읽은 {one.resumed:,}블록에서 이어 읽음 / resumed after {one.resumed:,} blocks"
+        )
+    progress(f"{name}: {rows.count:,}행, 레이아웃 {rows.layout.name} / {rows.count:,} rows")
+    if rows.aside:
+        progress(f"{name}: 합계 {rows.aside:,}행은 맞춰 보고 제외 / {rows.aside:,} totals agreed, set aside")
 
 
 def _or_refused(step: Callable[[], T], refused: list[IngestError], problems: list[IngestError]) -> T | None:
@@ -299,47 +316,7 @@ def _wanted(files: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(wanted)
 
 
-def _parse(path: Path, content: bytes, dataset: Dataset, recipe: Recipe) -> Parsed:
-    takes = {x.format for x in recipe.layouts}
-    kind = _kind(path, content, takes)
-    geometry = dataset.geometry.column if dataset.geometry is not None else ""
-    if kind not in takes and kind is not Format.CSV:
-        raise unknown_layout((), path.name, recipe, kind)
-    match kind:
-        case Format.CSV:
-            return parse_csv(content, path.name, recipe, geometry)
-        case Format.WEEKLY_JSON:
-            return parse_weekly(content, path.name, recipe)
-        case Format.PORTAL_JSON:
-            return parse_portal(content, path.name, recipe, geometry)
-        case Format.GEOJSON:
-            return parse_geojson(content, path.name, recipe, geometry)
-        case Format.SHAPEFILE:
-            return parse_shapefile(path, recipe, geometry)
-        case Format.XLSX:
-            return parse_xlsx(content, path.name, recipe, geometry)
-
-
-def _kind(path: Path, content: bytes, takes: set[Format]) -> Format:
-    """The format by content; the name decides only for shapefiles, which are several files."""
-    if path.suffix.lower() == ".shp":
-        return Format.SHAPEFILE
-    if content.startswith(b"PK\x03\x04") and Format.XLSX in takes:
-        return Format.XLSX
-    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-    if start in {b"{", b"["}:
-        return next((f for f in (Format.WEEKLY_JSON, Format.PORTAL_JSON) if f in takes), Format.GEOJSON)
-    return Format.CSV
-
-
-def _periods(dataset: Dataset, rows: pa.Table) -> tuple[str, ...]:
-    if dataset.period is None:
-        return ()
-    values = pc.unique(period_of(rows[dataset.period.column], dataset.period.unit))
-    return tuple(sorted(values.to_pylist()))
-
-
-def _no_overlap(periods: Sequence[str], name: str, owners: dict[str, str]) -> None:
+def _no_overlap(periods: Iterable[str], name: str, owners: dict[str, str]) -> None:
     for period in periods:
         if period in owners:
             raise IngestError(
@@ -350,19 +327,3 @@ def _no_overlap(periods: Sequence[str], name: str, owners: dict[str, str]) -> No
                 en=f"'{owners[period]}' holds the same period {period}; give only one of them",
             )
         owners[period] = name
-
-
-def _sources(path: Path, content: bytes, parsed: Parsed) -> list[SourceFile]:
-    contents = {path.name: content}
-    if parsed.layout.format is Format.SHAPEFILE:
-        contents |= {p.name: read_bytes(p) for s, p in shapefile_parts(path).items() if s != ".shp"}
-    return [
-        SourceFile(
-            name=name,
-            sha256=hashlib.sha256(body).hexdigest(),
-            size=len(body),
-            rows=parsed.rows if name == path.name else 0,
-            layout=parsed.layout.name,
-        )
-        for name, body in contents.items()
-    ]

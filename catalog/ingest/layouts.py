@@ -77,20 +77,21 @@ def _list(names: Sequence[str]) -> str:
     return shown + (f" +{len(names) - 6}" if len(names) > 6 else "")
 
 
-def spreadsheet_damage(cells: Sequence[tuple[int, str, str]], name: str, first: IngestError) -> IngestError:
-    """A refusal for (line, header, text) cells that a spreadsheet shortened to powers of ten."""
-    shown = cells[:5]
+def spreadsheet_damage(
+    shown: Sequence[tuple[int, str, str]], count: int, name: str, first: IngestError
+) -> IngestError:
+    """A refusal for cells shortened to powers of ten: the first as (line, header, text), and how many."""
     ko = ", ".join(f"{line}행 '{header}' {text}" for line, header, text in shown)
     en = ", ".join(f"line {line} '{header}' {text}" for line, header, text in shown)
-    more = f" +{len(cells) - len(shown)}" if len(cells) > len(shown) else ""
-    lost = first.line if first.line is not None else cells[0][0]
+    more = f" +{count - len(shown)}" if count > len(shown) else ""
+    lost = first.line if first.line is not None else shown[0][0]
     return IngestError(
         "spreadsheet-damage",
         file=name,
-        line=cells[0][0],
-        ko=f"엑셀이 숫자 {len(cells):,}칸을 지수 표기로 줄여 유효숫자가 사라졌습니다: {ko}{more}. "
+        line=shown[0][0],
+        ko=f"엑셀이 숫자 {count:,}칸을 지수 표기로 줄여 유효숫자가 사라졌습니다: {ko}{more}. "
         f"되살릴 수 없으니 엑셀로 저장하지 않은 제공기관 원본을 올리세요 (처음 어긋난 값은 {lost}행)",
-        en=f"a spreadsheet shortened {len(cells):,} numbers to powers of ten and lost their digits: "
+        en=f"a spreadsheet shortened {count:,} numbers to powers of ten and lost their digits: "
         f"{en}{more}; they cannot be restored, give the publisher's file that no spreadsheet has saved "
         f"(the first bad value is in line {lost})",
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 from typing import Any
+
+import numpy as np
 
 from catalog.descriptions import Text
 from catalog.errors import CatalogError
@@ -44,6 +45,20 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
+class Delimiter(StrEnum):
+    """What stands between the values of a delimited record, by its name in a recipe."""
+
+    COMMA = "comma"
+    PIPE = "pipe"
+    TAB = "tab"
+    SEMICOLON = "semicolon"
+
+    @property
+    def letter(self) -> str:
+        """The character itself."""
+        return {"comma": ",", "pipe": "|", "tab": "\t", "semicolon": ";"}[self.value]
+
+
 class Reader(StrEnum):
     """How one publisher value is read; each accepts exactly one notation."""
 
@@ -66,6 +81,7 @@ class Reader(StrEnum):
     SEX = "sex"
     AGE = "age"
     SECOND = "second"
+    LINES = "lines"
     OPTIONAL_TEXT = "optional_text"
     OPTIONAL_SECOND = "optional_second"
     SERIES = "series"
@@ -177,7 +193,17 @@ class Aside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One arrangement in which a publisher gives a dataset."""
+    """One arrangement in which a publisher gives a dataset.
+
+    Parameters
+    ----------
+    delimiter
+        What stands between the values of a record.
+    headless
+        Whether files have no header: they are recognised by the number and the forms of their values.
+    because
+        Why files in this arrangement are refused; None where they are taken.
+    """
 
     name: str
     title: Text
@@ -189,12 +215,20 @@ class Layout:
     second_header: tuple[str, ...]
     crs: str
     encoding: str = ""
+    delimiter: str = ","
+    headless: bool = False
+    because: Text | None = None
     every_sheet: bool = False
     constants: tuple[tuple[str, str], ...] = ()
     made: tuple[Made, ...] = ()
     point: Point | None = None
     unpivot: Unpivot | None = None
     aside: Aside | None = None
+
+    @property
+    def quoted_lines(self) -> bool:
+        """Whether a value may hold line ends, so that a record may be several lines."""
+        return any(f.read is Reader.LINES for f in self.fields)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -248,24 +282,30 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """What one file gave.
+class Piece:
+    """Rows of a file in their order.
 
     Parameters
     ----------
     columns
         Arrow arrays by column name of the description.
-    rows
-        Rows taken [rows]; records times wide labels, less the total rows set aside.
-    aside
-        Total rows set aside after they agreed with the sum of the others [rows].
-    line
-        Line, spreadsheet row or record number of row i.
+    lines
+        Line, spreadsheet row or record number of every row, counted from 1.
     """
+
+    columns: dict[str, Any]
+    lines: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """How many [rows]; records times wide labels."""
+        return len(self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A file of a format that is read whole."""
 
     file: str
     layout: Layout
-    columns: dict[str, Any]
-    rows: int
-    line: Callable[[int], int]
-    aside: int = 0
+    piece: Piece

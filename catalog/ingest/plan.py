@@ -16,6 +16,8 @@ class Plan:
     ----------
     fixed
         (position, field) of the columns that are taken as they are.
+    guarded
+        (position, field) of the columns that are not taken but must have a form.
     made
         (positions, column) of the columns made from text.
     point
@@ -30,6 +32,7 @@ class Plan:
 
     layout: Layout
     fixed: tuple[tuple[int, SourceField], ...]
+    guarded: tuple[tuple[int, SourceField], ...]
     made: tuple[tuple[tuple[int, ...], Made], ...]
     point: tuple[int, int] | None
     labels: tuple[tuple[str, ...], ...]
@@ -82,6 +85,7 @@ def lay(layout: Layout, header: Sequence[str]) -> Plan | None:
     return Plan(
         layout=layout,
         fixed=tuple((at[f.header], f) for f in layout.fields if f.column),
+        guarded=tuple((at[f.header], f) for f in layout.fields if not f.column and f.pattern),
         made=tuple((tuple(at[h] for h in m.headers), m) for m in layout.made),
         point=point,
         labels=tuple(labels),

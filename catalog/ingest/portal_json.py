@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.ingest.arrange import BadCell, arrange
+import numpy as np
+
+from catalog.ingest.arrange import BadCell, arrange, texts_of
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Parsed, Recipe
+from catalog.ingest.model import Format, IngestError, Parsed, Piece, Recipe
 from catalog.ingest.plan import Plan, lay
 from catalog.ingest.weekly_json import load_json
 
@@ -44,10 +46,11 @@ def parse_portal(content: bytes, name: str, recipe: Recipe, geometry: str = "") 
                 en="has other keys than the description",
             )
     try:
-        columns = arrange(plan, [[_shown(r[k]) for k in header] for r in records], geometry)
+        columns = arrange(plan, texts_of([[_shown(r[k]) for k in header] for r in records]), geometry)
     except BadCell as bad:
         raise bad_value(bad.bad, name, bad.index + 1, bad.header) from bad
-    return Parsed(file=name, layout=plan.layout, columns=columns, rows=len(records), line=lambda i: i + 1)
+    piece = Piece(columns=columns, lines=np.arange(1, len(records) + 1))
+    return Parsed(file=name, layout=plan.layout, piece=piece)
 
 
 def _plan(header: tuple[str, ...], name: str, recipe: Recipe) -> Plan:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catalog.descriptions import Dataset, Text
 from catalog.descriptions.strict_yaml import Entry, read
-from catalog.ingest.model import Derived, Format, Layout, Recipe, Refused, Rule
+from catalog.ingest.model import Delimiter, Derived, Format, Layout, Reader, Recipe, Refused, Rule
 from catalog.ingest.recipe_parts import (
     filled_columns,
     read_aside,
@@ -48,6 +48,9 @@ def _layout(entry: Entry, dataset: Dataset, made: set[str]) -> Layout:
         second_header=entry.texts("second_header", ()),
         crs=entry.text("crs", ""),
         encoding=entry.text("encoding", ""),
+        delimiter=entry.one_of("delimiter", Delimiter, Delimiter.COMMA).letter,
+        headless=not entry.flag("header", True),
+        because=_text(entry, "because") if entry.has("because") else None,
         every_sheet=entry.flag("every_sheet", False),
         constants=read_pairs(entry.entry("constants")) if entry.has("constants") else (),
         made=tuple(read_made(e) for e in entry.entries("made")) if entry.has("made") else (),
@@ -57,8 +60,29 @@ def _layout(entry: Entry, dataset: Dataset, made: set[str]) -> Layout:
         fields=tuple(read_field(e) for e in entry.entries("fields")),
     )
     entry.done()
-    _agrees(layout, entry, dataset, made)
+    if layout.headless:
+        _evident(layout, entry)
+    if layout.because is None:
+        _agrees(layout, entry, dataset, made)
     return layout
+
+
+def _evident(layout: Layout, entry: Entry) -> None:
+    """Refuse a layout without a header where a column's values have no form to be recognised by."""
+    if layout.format is not Format.CSV or layout.second_header or layout.header_prefix or layout.quoted_lines:
+        raise entry.error(
+            "header",
+            ko="한 줄이 한 레코드인 csv만 제목 줄이 없을 수 있습니다",
+            en="may be missing only in csv of one line a record",
+        )
+    cells = layout.unpivot.cells if layout.unpivot is not None else ()
+    for field in (*layout.fields, *cells):
+        if not field.pattern and field.read in {Reader.TEXT, Reader.OPTIONAL_TEXT, Reader.IGNORE}:
+            raise entry.error(
+                "fields",
+                ko=f"제목 줄이 없으면 '{field.header}'에 pattern이 있어야 알아볼 수 있습니다",
+                en=f"without a header '{field.header}' needs a pattern to be recognised by",
+            )
 
 
 def _agrees(layout: Layout, entry: Entry, dataset: Dataset, made: set[str]) -> None:

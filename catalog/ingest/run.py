@@ -20,8 +20,10 @@ from catalog.errors import CatalogError
 from catalog.ingest.delivery import Delivery
 from catalog.ingest.findings import Inspection
 from catalog.ingest.ingest import DATASETS, Published, inspect, publish
+from catalog.ingest.meter import Phase, Progress
 from catalog.ingest.model import IngestError
 from catalog.ingest.report import of_json, quarantine_csv, read_json, to_json, write_json, write_whole
+from catalog.ingest.rows import BOUNDS, Bounds
 from catalog.warehouse import AcceptedException, Warehouse
 
 ORDER, PROGRESS, REPORT, RESULT = "order.json", "progress.json", "report.json", "result.json"
@@ -133,10 +135,24 @@ def result_of(folder: Path, attempt: int) -> Result | None:
     return Result(**(content | {"refused": None if refused is None else Text(**refused)}))
 
 
-def progress_of(folder: Path, attempt: int) -> tuple[str, ...]:
-    """What this attempt said so far."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What an attempt said so far, and how far it is in numbers; None before the first."""
+
+    sentences: tuple[str, ...]
+    meter: Progress | None
+
+
+def progress_of(folder: Path, attempt: int) -> Said:
+    """How far this attempt is."""
     content = read_json(folder / PROGRESS)
-    return () if content is None or content["attempt"] != attempt else tuple(content["said"])
+    if content is None or content["attempt"] != attempt:
+        return Said(sentences=(), meter=None)
+    meter = content.get("meter")
+    return Said(
+        sentences=tuple(content["said"]),
+        meter=None if meter is None else Progress(**(meter | {"phase": Phase(meter["phase"])})),
+    )
 
 
 def inspection_of(folder: Path) -> Inspection | None:
@@ -153,6 +169,8 @@ def perform(
     warehouse: Warehouse,
     record: Callable[[Order, Published], None],
     *,
+    work: Path | None = None,
+    bounds: Bounds = BOUNDS,
     datasets: Path = DATASETS,
 ) -> Result:
     """Do what the order says and write down how it went.
@@ -165,20 +183,46 @@ def perform(
         An empty folder of this run alone, where uploads get back the names they were given with.
     record
         Called after a version was published.
+    work
+        Folder of the spooled rows; beside the warehouse where none is given.
+    bounds
+        What reading may take in memory.
     """
     order = read_order(folder)
-    said: list[str] = []
-
-    def progress(text: str) -> None:
-        said.append(text)
-        write_json(folder / PROGRESS, {"attempt": order.attempt, "said": said[-MOST_SAID:]})
-
+    telling = Telling(folder, order.attempt)
     try:
-        result = _do(order, folder, blobs, scratch, descriptions, warehouse, record, progress, datasets)
+        result = _do(
+            order, folder, blobs, scratch, descriptions, warehouse, record, telling, work, bounds, datasets
+        )
     except CatalogError as error:
         result = _result(order, refused=Text(ko=error.ko, en=error.en))
     write_json(folder / RESULT, dataclasses.asdict(result))
     return result
+
+
+class Telling:
+    """Writes down what is said and how far things are; the page may look at any moment."""
+
+    def __init__(self, folder: Path, attempt: int) -> None:
+        self._file = folder / PROGRESS
+        self._attempt = attempt
+        self._said: list[str] = []
+        self._meter: Progress | None = None
+
+    def say(self, text: str) -> None:
+        """One more sentence."""
+        self._said.append(text)
+        self._write()
+
+    def meter(self, progress: Progress) -> None:
+        """So far."""
+        self._meter = progress
+        self._write()
+
+    def _write(self) -> None:
+        meter = None if self._meter is None else dataclasses.asdict(self._meter)
+        said = self._said[-MOST_SAID:]
+        write_json(self._file, {"attempt": self._attempt, "said": said, "meter": meter})
 
 
 def _do(
@@ -189,7 +233,9 @@ def _do(
     descriptions: Mapping[str, Dataset],
     warehouse: Warehouse,
     record: Callable[[Order, Published], None],
-    progress: Callable[[str], None],
+    telling: Telling,
+    work: Path | None,
+    bounds: Bounds,
     datasets: Path,
 ) -> Result:
     dataset = descriptions.get(order.dataset)
@@ -204,7 +250,16 @@ def _do(
         link = scratch / file.name
         link.symlink_to(blobs / file.sha256)
         files.append(link)
-    delivery = inspect(dataset, files, warehouse, progress, datasets=datasets)
+    delivery = inspect(
+        dataset,
+        files,
+        warehouse,
+        telling.say,
+        meter=telling.meter,
+        datasets=datasets,
+        work=work,
+        bounds=bounds,
+    )
     _same_content(order, delivery)
     write_whole(folder / QUARANTINE, quarantine_csv(delivery.inspection))
     write_json(folder / REPORT, to_json(delivery.inspection))
@@ -219,7 +274,16 @@ def _do(
             ko="검사한 뒤에 다른 판이 공개되었습니다. 새로 나온 차이를 확인하고 다시 공개하세요",
             en="another version was published since you looked; look at the new difference and publish again",
         )
-    done = publish(dataset, delivery, warehouse, order.now, order.by, order.exceptions, progress)
+    done = publish(
+        dataset,
+        delivery,
+        warehouse,
+        order.now,
+        order.by,
+        order.exceptions,
+        telling.say,
+        meter=telling.meter,
+    )
     record(order, done)
     return _result(order, done=done)
 

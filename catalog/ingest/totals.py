@@ -1,77 +1,85 @@
-"""Total rows inside a publisher's file: taken out, and compared with the rows they total. Knows no file."""
+"""Total rows inside a publisher's file: compared with the rows they total. Knows no file format."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from catalog.ingest.model import Aside, IngestError, Parsed
+from catalog.ingest.model import Aside, IngestError
+from catalog.ingest.rows import Rows, listed, quoted
+from catalog.ingest.spool import LINE, ROW
 
 
-def set_aside(parsed: Parsed) -> Parsed:
-    """The file without its total rows.
+def require_totals(rows: Rows) -> None:
+    """Refuse a file whose total rows are not what they say.
 
     Raises
     ------
     IngestError
         `check-failed`: a total is not the sum of its group, is given twice, or a group has none.
     """
-    aside = parsed.layout.aside
+    aside = rows.layout.aside
     if aside is None:
-        return parsed
-    is_total = pc.is_in(parsed.columns[aside.column], value_set=pa.array(aside.values, pa.string()))
-    mask = np.asarray(pc.fill_null(is_total, False))
-    kept, totals = np.flatnonzero(~mask), np.flatnonzero(mask)
-    if not len(kept):
-        raise _refuse(parsed, None, "합계 행만 있습니다", "holds total rows only")
-    _compare(parsed, aside, kept, totals)
-    columns = {name: values.take(pa.array(kept)) for name, values in parsed.columns.items()}
-    line = parsed.line
-    return Parsed(
-        file=parsed.file,
-        layout=parsed.layout,
-        columns=columns,
-        rows=len(kept),
-        line=lambda i: line(int(kept[i])),
-        aside=len(totals),
+        return
+    if not rows.count:
+        raise _refuse(rows, None, "합계 행만 있습니다", "holds total rows only")
+    within = listed(aside.within)
+    twice = rows.ask(
+        f"SELECT {within}, {LINE} FROM totals "  # noqa: S608 names of a recipe
+        f"QUALIFY row_number() OVER (PARTITION BY {within} ORDER BY {ROW}) > 1 ORDER BY {ROW} LIMIT 1"
+    )
+    if twice:
+        *group, line = twice[0]
+        shown = _words(group)
+        raise _refuse(rows, line, f"{shown}의 합계 행이 두 번 있습니다", f"totals {shown} a second time")
+    same = " AND ".join(f"r.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in aside.within)
+    lone = rows.ask(
+        f"SELECT {listed(aside.within, 'r.')}, r.{LINE} FROM rows r ANTI JOIN totals t ON {same} "  # noqa: S608
+        f"ORDER BY r.{ROW} LIMIT 1"
+    )
+    if lone:
+        *group, line = lone[0]
+        shown = _words(group)
+        raise _refuse(rows, line, f"{shown}의 합계 행이 없습니다", f"no row totals {shown}")
+    for found in _differing(rows, aside, same):
+        line, given = found[0], found[1:]
+        pairs = zip(aside.sums, given[::2], given[1::2], strict=True)
+        for column, total, summed in pairs:
+            if total is None or summed is None or not abs(total - summed) <= aside.tolerance:
+                raise _differs(rows, line, column, total, summed)
+
+
+def _differing(rows: Rows, aside: Aside, same: str) -> list[tuple[Any, ...]]:
+    """The first total that differs in any column; a missing value makes its sum missing."""
+    sums = [
+        f"CASE WHEN count(r.{quoted(c)}) = count(r.{ROW}) AND count(r.{ROW}) > 0 "
+        f"THEN fsum(r.{quoted(c)}::DOUBLE) WHEN count(r.{ROW}) = 0 THEN 0.0 END AS s{i}"
+        for i, c in enumerate(aside.sums)
+    ]
+    given = [f"t.{quoted(c)}::DOUBLE AS t{i}" for i, c in enumerate(aside.sums)]
+    pairs = ", ".join(f"t{i}, s{i}" for i in range(len(aside.sums)))
+    differs = " OR ".join(
+        f"NOT coalesce(abs(t{i} - s{i}) <= {aside.tolerance!r}, false)" for i in range(len(aside.sums))
+    )
+    return rows.ask(
+        f"SELECT line, {pairs} FROM (SELECT t.{ROW} AS place, t.{LINE} AS line, {', '.join(given)}, "  # noqa: S608
+        f"{', '.join(sums)} FROM totals t LEFT JOIN rows r ON {same} GROUP BY ALL) "
+        f"WHERE {differs} ORDER BY place LIMIT 1"
     )
 
 
-def _compare(parsed: Parsed, aside: Aside, kept: Any, totals: Any) -> None:
-    groups = list(zip(*(parsed.columns[c].to_pylist() for c in aside.within), strict=True))
-    owner: dict[tuple[Any, ...], int] = {}
-    for index in totals:
-        key = groups[index]
-        if key in owner:
-            shown = " ".join(map(str, key))
-            raise _refuse(
-                parsed, int(index), f"{shown}의 합계 행이 두 번 있습니다", f"totals {shown} a second time"
-            )
-        owner[key] = int(index)
-    sums: dict[tuple[Any, ...], Any] = {key: np.zeros(len(aside.sums)) for key in owner}
-    values = np.array(
-        [parsed.columns[c].to_numpy().astype(float) for c in aside.sums]
-    ).T  # a missing value makes its sum NaN and so fails below
-    for index in kept:
-        if groups[index] not in owner:
-            shown = " ".join(map(str, groups[index]))
-            raise _refuse(parsed, int(index), f"{shown}의 합계 행이 없습니다", f"no row totals {shown}")
-        sums[groups[index]] += values[index]
-    for key, index in owner.items():
-        for number, column in enumerate(aside.sums):
-            total, summed = values[index, number], sums[key][number]
-            if not abs(total - summed) <= aside.tolerance:
-                raise _refuse(
-                    parsed,
-                    index,
-                    f"합계 행의 '{column}' {total:,.4f}이(가) 나머지 행의 합 {summed:,.4f}과 다릅니다",
-                    f"total '{column}' is {total:,.4f} but its rows add up to {summed:,.4f}",
-                )
+def _differs(rows: Rows, line: int, column: str, total: float | None, summed: float | None) -> IngestError:
+    shown = ["-" if v is None else f"{v:,.4f}" for v in (total, summed)]
+    return _refuse(
+        rows,
+        line,
+        f"합계 행의 '{column}' {shown[0]}이(가) 나머지 행의 합 {shown[1]}과 다릅니다",
+        f"total '{column}' is {shown[0]} but its rows add up to {shown[1]}",
+    )
 
 
-def _refuse(parsed: Parsed, index: int | None, ko: str, en: str) -> IngestError:
-    line = parsed.line(index) if index is not None else None
-    return IngestError("check-failed", file=parsed.file, line=line, ko=ko, en=en)
+def _words(group: list[Any]) -> str:
+    return " ".join(map(str, group))
+
+
+def _refuse(rows: Rows, line: int | None, ko: str, en: str) -> IngestError:
+    return IngestError("check-failed", file=rows.file, line=line, ko=ko, en=en)

@@ -144,6 +144,7 @@ _NOTATIONS: dict[Reader, _Notation] = {
         _age,
     ),
     Reader.SECOND: _Notation(r"^[12][0-9]{13}$", "시각 YYYYMMDDhhmmss", "a time YYYYMMDDhhmmss", _second),
+    Reader.LINES: _Notation(r"(?s)^.*\S.*$", "비어 있지 않은 글자", "text that is not empty", _same),
     Reader.OPTIONAL_TEXT: _Notation(r"^(.*\S.*)?$", "글자 또는 빈 값", "text or nothing", _optional),
     Reader.OPTIONAL_SECOND: _Notation(
         r"^([12][0-9]{13})?$",
@@ -160,14 +161,29 @@ _NOTATIONS: dict[Reader, _Notation] = {
 }
 
 
+SAMPLED = 4096  # values looked at to guess whether a column repeats few texts
+FEW = 1024  # distinct ones among them
+
+
 def convert(values: Any, reader: Reader) -> Any:
-    """A text array in the reader's type.
+    """A text array in the reader's type; repeated texts are read once.
 
     Raises
     ------
     BadValue
         For the first value that is not in the reader's notation.
     """
+    if len(values) <= SAMPLED or len(values.slice(0, SAMPLED).unique()) > FEW:
+        return _convert(values, reader)
+    few = values.dictionary_encode()  # its dictionary is in the order of first occurrence
+    try:
+        return _convert(few.dictionary, reader).take(few.indices)
+    except BadValue as bad:
+        index = pc.index(few.indices, pa.scalar(bad.index, few.indices.type)).as_py()
+        raise BadValue(index, bad.value, bad.ko, bad.en) from bad
+
+
+def _convert(values: Any, reader: Reader) -> Any:
     notation = _NOTATIONS[reader]
     _all(pc.match_substring_regex(values, notation.pattern), values, notation.ko, notation.en)
     return notation.convert(values)

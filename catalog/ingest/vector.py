@@ -7,11 +7,12 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from catalog.ingest.evidence import read_bytes
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Layout, Parsed, Reader, Recipe
+from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Reader, Recipe
 from catalog.ingest.values import BadValue, convert
 from catalog.ingest.weekly_json import load_json
 
@@ -70,7 +71,8 @@ def parse_geojson(content: bytes, name: str, recipe: Recipe, geometry: str) -> P
             raise _bad_shape(name, number, str(error)) from error
     columns = _columns(layout, {h: [p[h] for p in properties] for h in headers}, name)
     columns[geometry] = _stored(shapely.force_2d(shapes), name)
-    return Parsed(file=name, layout=layout, columns=columns, rows=len(features), line=lambda i: i + 1)
+    piece = Piece(columns=columns, lines=np.arange(1, len(features) + 1))
+    return Parsed(file=name, layout=layout, piece=piece)
 
 
 def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
@@ -112,7 +114,8 @@ def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
     columns = _columns(layout, {h: list(v) for h, v in zip(headers, values, strict=True)}, path.name)
     shapes = shapely.transform(shapely.from_wkb(blobs), lambda x, y: move.transform(x, y), interleaved=False)
     columns[geometry] = _stored(shapes, path.name)
-    return Parsed(file=path.name, layout=layout, columns=columns, rows=len(blobs), line=lambda i: i + 1)
+    piece = Piece(columns=columns, lines=np.arange(1, len(blobs) + 1))
+    return Parsed(file=path.name, layout=layout, piece=piece)
 
 
 def shapefile_parts(path: Path) -> dict[str, Path]:

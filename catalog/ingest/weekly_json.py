@@ -7,11 +7,12 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from catalog.ingest.evidence import decode
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Layout, Parsed, Reader, Recipe
+from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Reader, Recipe
 from catalog.ingest.values import BadValue, convert
 
 HOURS = 168
@@ -88,7 +89,8 @@ def parse_weekly(content: bytes, name: str, recipe: Recipe) -> Parsed:
                 arrays[field.column] = convert(pa.array(columns[field.column], pa.string()), field.read)
             except BadValue as bad:
                 raise bad_value(bad, name, bad.index // HOURS + 1, field.header) from bad
-    return Parsed(file=name, layout=layout, columns=arrays, rows=n * HOURS, line=lambda i: i // HOURS + 1)
+    piece = Piece(columns=arrays, lines=np.repeat(np.arange(1, n + 1), HOURS))
+    return Parsed(file=name, layout=layout, piece=piece)
 
 
 def _monday(name: str) -> date:

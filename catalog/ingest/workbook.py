@@ -8,13 +8,13 @@ import re
 import zipfile
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from catalog.ingest.arrange import BadCell, arrange
+from catalog.ingest.arrange import BadCell, arrange, texts_of
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Parsed, Recipe
+from catalog.ingest.model import Format, IngestError, Parsed, Piece, Recipe
 from catalog.ingest.plan import Plan, lay
-from catalog.ingest.totals import set_aside
 
 UNPACKED = 256 << 20
 """Largest unpacked workbook taken [bytes]."""
@@ -46,7 +46,7 @@ def parse_xlsx(content: bytes, name: str, recipe: Recipe, geometry: str = "") ->
             if plan is not None and (not seconds or rows[1:2] == [seconds]):
                 found.append((plan, rows))
         if found:
-            return set_aside(_parsed(found if layout.every_sheet else found[:1], name, geometry))
+            return _parsed(found if layout.every_sheet else found[:1], name, geometry)
     first = next((rows[0] for rows in sheets.values() if rows), ())
     raise unknown_layout(first, name, recipe, Format.XLSX)
 
@@ -163,7 +163,7 @@ def _parsed(sheets: list[tuple[Plan, Rows]], name: str, geometry: str) -> Parsed
         if not padded:
             continue
         try:
-            columns = arrange(plan, padded, geometry)
+            columns = arrange(plan, texts_of(padded), geometry)
         except BadCell as bad:
             raise bad_value(bad.bad, name, start + bad.index + 1, bad.header) from bad
         for column, values in columns.items():
@@ -174,4 +174,5 @@ def _parsed(sheets: list[tuple[Plan, Rows]], name: str, geometry: str) -> Parsed
         start = 2 if plan.layout.second_header else 1
         raise IngestError("empty", file=name, line=start, ko="자료 행이 없습니다", en="holds no rows")
     columns = {c: pa.chunked_array(parts) for c, parts in chunks.items()}
-    return Parsed(file=name, layout=plan.layout, columns=columns, rows=len(lines), line=lines.__getitem__)
+    piece = Piece(columns=columns, lines=np.array(lines, np.int64))
+    return Parsed(file=name, layout=plan.layout, piece=piece)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from catalog.errors import CatalogError
 from catalog.ingest.findings import Difference, Inspection, Status
+from catalog.ingest.meter import Phase, Progress
 from catalog.ingest.report import of_json
 from catalog.sandbox.isolation import Isolation, choose
+from hub_config.cli.meter import Bar
 from hub_config.launcher.places import service_uid
 from hub_config.settings import Settings
 from hub_config.up import state
@@ -52,9 +54,15 @@ async def _ingest(
     settings: Settings, isolation: Isolation, dataset: str, files: Sequence[Path], options: Sequence[str]
 ) -> int:
     arguments = ("--by", getpass.getuser(), *options, dataset, *map(str, files))
-    good = True
+    good, bar = True, Bar(sys.stderr)
     async with _audit_log(settings, isolation):
         async for said in run_once(settings, isolation, "ingest", arguments, readable=_with_parts(files)):
+            match said:
+                case {"meter": dict(numbers)}:
+                    bar.show(Progress(**(numbers | {"phase": Phase(numbers["phase"])})))
+                    continue
+                case _:
+                    bar.clear()
             match said:
                 case {"progress": text}:
                     sys.stderr.write(f"▸ {text}\n")

@@ -43,7 +43,7 @@ class Needs:
 SERVICES: dict[str, Needs] = {
     "audit": Needs(writable=("audit", "audit-key")),
     "prepare": Needs(writable=("access", "catalog", "exports", "warehouse"), asks=("audit",)),
-    "ingest": Needs(writable=("catalog", "warehouse"), asks=("audit",)),
+    "ingest": Needs(writable=("catalog", "ingest", "warehouse"), asks=("audit",)),
     "gateway": Needs(
         writable=("access", "catalog", "exports"),
         readable=("warehouse", "secrets"),
@@ -102,7 +102,7 @@ def service(settings: Settings, isolation: Isolation, name: str) -> Sandbox:
         env=env,
         uid=places.service_uid(settings, isolation),
         network=SERVICES[name].network,
-        limits=_LIMITS,
+        limits=_ingest_limits(settings) if name == "ingest" else _LIMITS,
         workdir=str(settings.repo),
         log=log,
     )
@@ -122,8 +122,13 @@ def ingest_run(settings: Settings, isolation: Isolation, *, run_id: str) -> Sand
             Mount(source=uploads, target=str(uploads)),
             Mount(source=folder, target=str(folder), writable=True),
         ),
-        limits=dataclasses.replace(_LIMITS, processes=_INGEST_PROCESSES, file_size=_INGEST_FILE),
         log=None,
+    )
+
+
+def _ingest_limits(settings: Settings) -> Limits:
+    return dataclasses.replace(
+        _LIMITS, memory=settings.ingest_memory, processes=_INGEST_PROCESSES, file_size=_INGEST_FILE
     )
 
 

@@ -1,19 +1,23 @@
 """Loads publisher files once, within walls: named files for the command line, or a run's order.
 
 `… --state VAR --by WHO [--check] [--accept CHECK=REASON]… DATASET FILE…` prints one JSON object a line:
-`{"progress": sentence}`, `{"inspected": …}`, then `{"published": …}` or `{"refused": {"ko": …, "en": …}}`.
+`{"progress": sentence}`, `{"meter": {…}}`, `{"inspected": …}`, then `{"published": …}` or
+`{"refused": {"ko": …, "en": …}}`.
 `… --state VAR --run ID` does what the order in that run's folder says, answers there and prints nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from access_control.audit.client import AuditClient
 from access_control.audit.event import AuditEvent
@@ -22,10 +26,15 @@ from access_control.ingests.record import publication_event
 from catalog.descriptions import Dataset, load_all
 from catalog.errors import CatalogError
 from catalog.ingest import IngestError, Published, inspect, publish
+from catalog.ingest.ingest import WORK
+from catalog.ingest.meter import Progress
 from catalog.ingest.report import to_json
+from catalog.ingest.rows import Bounds
 from catalog.ingest.run import Order, perform
 from catalog.warehouse import AcceptedException, Warehouse
 from hub_config.settings import Settings, load
+
+_answers: TextIO = sys.stdout
 
 
 def main() -> int:
@@ -39,6 +48,9 @@ def main() -> int:
     parser.add_argument("dataset", nargs="?")
     parser.add_argument("files", nargs="*", type=Path)
     given = parser.parse_args()
+    global _answers
+    _answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that draws a bar there must not break an answer
     settings = load({"state": given.state})
     if given.run is not None:
         return _run(settings, given.run)
@@ -69,6 +81,8 @@ def _run(settings: Settings, run_id: str) -> int:
             load_all(settings.repo / "datasets"),
             Warehouse(settings.warehouse, settings.catalog_db),
             record,
+            work=settings.state / WORK,
+            bounds=_bounds(settings),
         )
     return 0
 
@@ -85,12 +99,15 @@ def _ingest(
     dataset = _dataset(settings, name)
     audit = _audit(settings)
     warehouse = Warehouse(settings.warehouse, settings.catalog_db)
-    delivery = inspect(dataset, files, warehouse, lambda text: _say(progress=text))
+    work = settings.state / WORK
+    delivery = inspect(
+        dataset, files, warehouse, _sentence, meter=_meter, work=work, bounds=_bounds(settings)
+    )
     _say(inspected=to_json(delivery.inspection))
     if check_only:
         return
     now = datetime.now(UTC)
-    done = publish(dataset, delivery, warehouse, now, by, exceptions, lambda text: _say(progress=text))
+    done = publish(dataset, delivery, warehouse, now, by, exceptions, _sentence, meter=_meter)
     audit.append(_event(by, now, done, exceptions))
     _say(
         published={
@@ -101,6 +118,11 @@ def _ingest(
             "replaced_synthetic": done.replaced_synthetic,
         }
     )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """A sixth for the engine of the checks; the sort of a publication has its own bound."""
+    return Bounds(engine=settings.ingest_memory // 6)
 
 
 def _dataset(settings: Settings, name: str) -> Dataset:
@@ -146,9 +168,17 @@ def _exception(text: str) -> AcceptedException:
     return AcceptedException(check=check.strip(), reason=reason.strip())
 
 
+def _sentence(text: str) -> None:
+    _say(progress=text)
+
+
+def _meter(progress: Progress) -> None:
+    _say(meter=dataclasses.asdict(progress))
+
+
 def _say(**values: object) -> None:
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    _answers.write(json.dumps(values, ensure_ascii=False) + "\n")
+    _answers.flush()
 
 
 if __name__ == "__main__":

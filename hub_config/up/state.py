@@ -27,6 +27,7 @@ FOLDERS = (
     "exports/blobs",
     "homes",
     "hub",
+    "ingest",
     "logs",
     "secrets",
     "uploads",

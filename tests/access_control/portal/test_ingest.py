@@ -11,6 +11,8 @@ import pytest
 from access_control.ingests import policy
 from access_control.ingests.model import IngestStatus
 from access_control.people.model import Role
+from catalog.ingest.meter import Phase, Progress
+from catalog.ingest.run import Telling
 from tests.access_control.campus import NOW
 from tests.access_control.ingests.simulator import SimulatedLauncher
 from tests.access_control.ingests.test_ingests import REASON, subway
@@ -82,6 +84,13 @@ async def test_the_page_waits_with_and_without_a_script(portal: Portal, ingestin
     assert 'http-equiv="refresh"' in page.text and f'hx-get="{sent.location}/progress"' in page.text
     part = await browser.get(f"{sent.location}/progress")
     assert "HX-Redirect" not in part.headers and "검사하는 중" in part.text
+    assert "<progress" not in part.text
+    telling = Telling(ingesting.uploads / "runs" / sent.location.rpartition("/")[2], 1)
+    telling.meter(Progress(file="2월.csv", phase=Phase.READ, done=30, total=40, rows=1234))
+    for address in (sent.location, f"{sent.location}/progress"):
+        shown = (await browser.get(address)).text
+        assert '<progress id="far" max="100" value="75">75 %</progress>' in shown
+        assert "값 읽기: 2월.csv" in shown and "75 %, 1,234행" in shown
     ingesting.work(sent.location.rpartition("/")[2])
     ingesting.slow = False
     part = await browser.get(f"{sent.location}/progress")

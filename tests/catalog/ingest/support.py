@@ -12,10 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from catalog.descriptions import load_all
 from catalog.ingest import Published, ingest
+from catalog.ingest.blocks import BLOCK
+from catalog.ingest.delimited import open_delimited
+from catalog.ingest.meter import Meter
+from catalog.ingest.model import Piece, Recipe
+from catalog.ingest.recipe import load_recipe
+from catalog.ingest.rows import Bounds
+from catalog.ingest.source import Reading, Taken
+from catalog.ingest.source import take as take_file
 from catalog.warehouse import Warehouse, duckdb_relation_sql
 
 REPO = Path(__file__).resolve().parents[3]
@@ -32,6 +42,27 @@ def take(warehouse: Warehouse, name: str, *files: Path) -> Published:
 
 def new_warehouse(folder: Path) -> Warehouse:
     return Warehouse(folder / "warehouse", folder / "catalog.sqlite")
+
+
+def parsed_csv(folder: Path, content: bytes, recipe: Recipe, *, size: int = BLOCK) -> Piece:
+    """The typed rows of a whole file, read in blocks of that size."""
+    path = folder / "a.csv"
+    path.write_bytes(content)
+    source = open_delimited(path, recipe, size=size)
+    pieces = [p for p in map(source.piece, source.survey.blocks) if p is not None]
+    columns = {c: pa.chunked_array([p.columns[c] for p in pieces]) for c in pieces[0].columns}
+    return Piece(columns=columns, lines=np.concatenate([p.lines for p in pieces]))
+
+
+def spooled(folder: Path, name: str, content: bytes, *, block: int = BLOCK) -> Taken:
+    """A file read to its end, in blocks of that size."""
+    path = folder / "a.csv"
+    path.write_bytes(content)
+    dataset = DATASETS[name]
+    recipe = load_recipe(REPO / "datasets" / name / "recipe.yml", dataset)
+    bounds = Bounds(block=block)
+    work = folder / "work"
+    return take_file(path, Reading(dataset=dataset, recipe=recipe, work=work, meter=Meter(), bounds=bounds))
 
 
 def subway_rows(layout: str, days: Sequence[str], stations: Sequence[str] = ("강변", "잠실")) -> list[str]:

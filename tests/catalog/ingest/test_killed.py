@@ -1,4 +1,4 @@
-"""Killed without warning at any point of publishing, an ingest leaves the last version whole."""
+"""Killed without warning at any point, an ingest leaves the last version whole and goes on where it was."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalog.ingest.support import REPO, new_warehouse, subway_file, take
+from catalog.ingest import inspect, publish
+from catalog.ingest.rows import Bounds
+from tests.catalog.ingest.support import DATASETS, NOW, REPO, new_warehouse, subway_file, take
 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from catalog.ingest import ingest
+from catalog.ingest import inspect, publish
+from catalog.ingest.rows import Bounds
+from catalog.ingest.spool import Spool
 from catalog.warehouse import files, metadata, writer
 from tests.catalog.ingest.support import DATASETS, NOW, new_warehouse
 
@@ -41,12 +45,44 @@ elif point == "before-list":
     writer._write_list = die
 elif point == "after-list":
     after(writer, "_write_list")
+elif point.startswith("spooled-"):
+    real, left = Spool.add, int(point.removeprefix("spooled-"))
+    def add(self, number, crc, table, totals):
+        global left
+        real(self, number, crc, table, totals)
+        left -= 1
+        if not left:
+            die()
+    Spool.add = add
+elif point == "half-written":
+    real = Path.replace
+    Path.replace = lambda self, to: die() if to.name == "000002.parquet" else real(self, to)
+elif point == "half-journal":
+    from catalog.ingest import spool
+    real, left = spool._line, 3
+    def line(part):
+        global left
+        left -= 1
+        return real(part) if left else real(part)[:-9]
+    spool._line = line
+    whole = Spool.add
+    def add(self, *args):
+        whole(self, *args)
+        if not left:
+            die()
+    Spool.add = add
 elif point == "before-commit":
     from pyiceberg.catalog.sql import SqlCatalog
     SqlCatalog.commit_table = die
-ingest(DATASETS["subway_ridership"], files_given, new_warehouse(folder), NOW, "sora", progress)
+warehouse, dataset = new_warehouse(folder), DATASETS["subway_ridership"]
+delivery = inspect(dataset, files_given, warehouse, progress, bounds=Bounds(block=400))
+publish(dataset, delivery, warehouse, NOW, "sora", progress=progress)
 """
+MID_SPOOL = {"spooled-1": 1, "spooled-4": 4, "half-written": 2, "half-journal": 2}
+"""Where it dies → blocks of the first file that the next run finds whole."""
 POINTS = [f"told-{n}" for n in (1, 2, 3, 4)] + [
+    *MID_SPOOL,
+    *(f"spooled-{n}" for n in range(2, 11)),
     "before-write",
     "after-write",
     "before-list",
@@ -55,7 +91,7 @@ POINTS = [f"told-{n}" for n in (1, 2, 3, 4)] + [
 ]
 
 
-@pytest.mark.parametrize("point", ["told-2", "after-write", "after-list", "before-commit"])
+@pytest.mark.parametrize("point", ["told-2", *MID_SPOOL, "after-write", "after-list", "before-commit"])
 def test_a_killed_ingest_leaves_the_last_version(tmp_path: Path, point: str) -> None:
     _killed(tmp_path, point)
 
@@ -85,5 +121,22 @@ def _killed(folder: Path, point: str) -> None:
     fresh = new_warehouse(folder)
     assert fresh.versions("subway_ridership") == (before,)
     assert fresh.preview(fresh.snapshot("subway_ridership"), 100) == rows
-    made = take(fresh, "subway_ridership", *files)
+    said: list[str] = []
+    dataset = DATASETS["subway_ridership"]
+    delivery = inspect(dataset, files, fresh, said.append, bounds=Bounds(block=400))
+    if point in MID_SPOOL:
+        assert f"resumed after {MID_SPOOL[point]} blocks" in " ".join(said)
+    if point in {"after-list", "before-commit"}:
+        assert sum("resumed after" in text for text in said) == len(files)
+    made = publish(dataset, delivery, fresh, NOW, "sora")
     assert made.total_rows == 62 + 56 + 62
+    assert list((folder / "ingest").iterdir()) == []
+    assert fresh.preview(fresh.snapshot("subway_ridership"), 200) == _undisturbed(folder, files)
+
+
+def _undisturbed(folder: Path, files: list[Path]) -> tuple[dict[str, object], ...]:
+    """The rows of an ingest that nothing stopped."""
+    other = new_warehouse(folder / "undisturbed")
+    take(other, "subway_ridership", subway_file(folder, "B", "202601"))
+    take(other, "subway_ridership", *files)
+    return other.preview(other.snapshot("subway_ridership"), 200)

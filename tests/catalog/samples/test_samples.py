@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import shapely
@@ -14,8 +15,9 @@ import shapely
 from catalog.descriptions import Tier, load_all
 from catalog.ingest.checks import load_checks
 from catalog.ingest.evaluate import run_checks
-from catalog.ingest.model import Parsed
 from catalog.ingest.recipe import load_recipe
+from catalog.ingest.rows import Rows
+from catalog.ingest.spool import LINE, ROW, TOTAL, Spool
 from catalog.samples import load_samples, sample
 from catalog.samples.tables import split
 from catalog.warehouse import Warehouse
@@ -26,13 +28,18 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
-def test_samples_are_always_the_same_and_pass_the_checks_of_real_files(name: str) -> None:
+def test_samples_are_always_the_same_and_pass_the_checks_of_real_files(tmp_path: Path, name: str) -> None:
     dataset = DATASETS[name]
     rows = sample(dataset)
     assert rows.equals(sample(dataset))
     layout = load_recipe(REPO / "datasets" / name / "recipe.yml", dataset).layouts[0]
-    parsed = Parsed(file=name, layout=layout, columns={}, rows=rows.num_rows, line=lambda i: i)
-    run_checks(load_checks(REPO / "datasets" / name / "checks.yml", dataset), rows, parsed)
+    spool = Spool(tmp_path, name)
+    numbers = pa.array(range(rows.num_rows), pa.int64())
+    numbered = rows.append_column(LINE, numbers).append_column(ROW, numbers)
+    spool.add(0, 0, numbered.append_column(TOTAL, pa.repeat(False, rows.num_rows)), 0)
+    spooled = Rows(file=name, layout=layout, dataset=dataset, spool=spool, carried=(), engine_memory=1 << 28)
+    run_checks(load_checks(REPO / "datasets" / name / "checks.yml", dataset), spooled)
+    spooled.close()
     assert rows.group_by(list(dataset.key)).aggregate([]).num_rows == rows.num_rows
 
 
