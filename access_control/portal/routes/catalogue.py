@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from access_control.errors import Missing
+from access_control.people.model import Role
+from access_control.people.policy import must_hold
 from access_control.portal import figures
 from access_control.portal.examples import examples, readme_of
 from access_control.portal.facts import EMPTY, REPO, Figure
