@@ -19,6 +19,7 @@ from catalog.gateway.processes import Ended, SandboxedParser, Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
+from catalog.gateway.sql.known import Known
 from catalog.gateway.sql.statement import prepare
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workers import RESTARTING, SESSION_CLOSED, Workers
@@ -78,6 +79,7 @@ class SessionGateway:
         self.codes = codes
         self.saved = SavedTables(taken)
         self.functions = functions.load()
+        self._known = Known()
         self.parser = SandboxedParser(starter, identity.session_id)
         self._workers = Workers(
             identity.session_id,
@@ -123,13 +125,17 @@ class SessionGateway:
             generation = self._workers.generation_for(workspace)
             kept = self.saved.names(generation) if ordered else ()
             try:
-                statement = prepare(
+                statement = self._known.statement(
                     text,
-                    (*workspace.readable, *kept),
-                    self.functions,
-                    self.parser,
-                    code_systems(workspace, self.codes),
-                    parameters.names,
+                    (tuple(workspace.versions.items()), kept, parameters.names),
+                    lambda: prepare(
+                        text,
+                        (*workspace.readable, *kept),
+                        self.functions,
+                        self.parser,
+                        code_systems(workspace, self.codes),
+                        parameters.names,
+                    ),
                 )
             except refusals.QueryRefused as refused:
                 if refused.reason == "table-not-granted":

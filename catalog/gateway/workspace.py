@@ -126,6 +126,11 @@ class Workspace:
         return tuple(dict.fromkeys(f.path for t in self.readable.values() for f in t.snapshot.files))
 
     @property
+    def versions(self) -> Mapping[str, int]:
+        """The version that every readable name stands for."""
+        return {name: t.snapshot.snapshot_id for name, t in self.readable.items()}
+
+    @property
     def key(self) -> object:
         """Changes whenever a worker made for it may no longer serve."""
         return tuple(
