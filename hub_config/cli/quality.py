@@ -1,12 +1,18 @@
-"""`campus test`, `check` and `fix`: what CI runs and what a developer runs before a commit."""
+"""`campus test`, `check` and `fix`: what CI runs and what a developer runs before a commit.
+
+The whole suite runs a file a core at a time, then the stories one by one; named tests run as they are named.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
 from hub_config.settings import REPO, Settings
+
+STORIES = "tests/stories"  # each starts the whole product, so one after the other
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -26,8 +32,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             _call(python, "-m", "ruff", "check", "--quiet", "."),
             _call(python, "-m", "mypy", "hub_config", "access_control", "catalog", "tests"),
         )
-    long = [] if arguments.long else ["-m", "not long"]
-    return max(checks, _call(python, "-m", "pytest", *long, *arguments.rest))
+    pytest = (python, "-m", "pytest", *([] if arguments.long else ["-m", "not long"]))
+    if arguments.rest:
+        return max(checks, _call(*pytest, *arguments.rest))
+    beside = ("-n", str(len(os.sched_getaffinity(0))), "--dist", "loadfile", f"--ignore={STORIES}")
+    return max(checks, _call(*pytest, *beside), _call(*pytest, STORIES))
 
 
 def _call(*argv: str) -> int:
