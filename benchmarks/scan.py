@@ -181,10 +181,7 @@ def lookups(folder: Path, rows: int, rounds: int) -> None:
         connection.execute(SETTINGS)
         card = connection.sql(f"SELECT {TRIPS['card_hash']} FROM range(7, 8) t(i)").fetchall()[0][0]
         made = [publish(folder, d, "main", trips(d, rows)) for d in (dataset, bare)]
-        texts = [
-            f"SELECT count(*) FROM {relation(warehouse, m)} WHERE card_hash = '{card}'"
-            for m in made
-        ]
+        texts = [f"SELECT count(*) FROM {relation(warehouse, m)} WHERE card_hash = '{card}'" for m in made]
         for name, m, seconds in zip(
             ("bloom filters", "no filters"), made, medians(connection, texts, rounds), strict=True
         ):
