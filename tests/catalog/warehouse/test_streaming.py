@@ -17,6 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.descriptions import load_all
+from catalog.samples.load import sample
 from catalog.warehouse import Warehouse, WarehouseError, sorting
 from catalog.warehouse.leftovers import WORK
 from tests.catalog.warehouse.support import (
@@ -225,3 +227,26 @@ def test_files_say_how_they_are_sorted_and_carry_statistics_for_every_page(wareh
             assert group.column(number).has_column_index
             statistics: Any = group.column(number).statistics
             assert statistics.has_min_max
+
+
+def test_only_columns_whose_values_repeat_have_a_dictionary(warehouse: Warehouse) -> None:
+    trips = load_all(REPO / "datasets")["transit_trips"]
+    made = warehouse.publish(trips, "main", sample(trips), publication())
+    with pq.ParquetFile(warehouse.path(made.files[0].path)) as parquet:
+        group = parquet.metadata.row_group(0)
+        coded = {
+            group.column(i).path_in_schema
+            for i in range(group.num_columns)
+            if any("DICTIONARY" in e for e in group.column(i).encodings)
+        }
+    assert {"date", "boarding_stop"} <= coded
+    assert not {"trip_id", "card_hash"} & coded
+    spent = publish(warehouse, spending(DAY))
+    with pq.ParquetFile(warehouse.path(spent.files[0].path)) as parquet:
+        group = parquet.metadata.row_group(0)
+        plain = [
+            group.column(i).path_in_schema
+            for i in range(group.num_columns)
+            if not any("DICTIONARY" in e for e in group.column(i).encodings)
+        ]
+    assert plain == ["amount"]
