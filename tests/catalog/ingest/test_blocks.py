@@ -145,6 +145,31 @@ def test_a_record_beyond_all_measure_is_refused_before_it_fills_the_memory(tmp_p
         assert (refused.value.reason, refused.value.line) == ("long-record", 3)
 
 
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("size", [3, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "reason", "line"),
+    [
+        ("이름,말,수\n가,나,1\n\n", "blank-line", 3),
+        ("이름,말,수\r\n가,나,1\r\n\r\n나,다,2\r\n", "blank-line", 3),
+        ("이름,말,수\n\n가,나,1\n", "blank-line", 2),
+        ('이름,말,수\n가,"나"x,1\n', "broken-quote", 2),
+        ('이름,말,수\n"가,나,1\n', "broken-quote", 2),
+        ("이름,말,수\n가,나\n", "ragged-row", 2),
+        ("이름,말,수\n가,나,1\n가,나,1,\n", "ragged-row", 3),
+        ("이름,말,수\n", "empty", 1),
+        ("\ufeff", "empty", None),
+        ("\ufeff\n\n", "empty", None),
+    ],
+)
+def test_broken_records_are_told_alike_in_every_block(
+    tmp_path: Path, text: str, reason: str, line: int | None, size: int, lines: bool
+) -> None:
+    with pytest.raises(IngestError) as refused:
+        parsed_csv(tmp_path, text.encode(), recipe(lines=lines), size=size)
+    assert (refused.value.reason, refused.value.line) == (reason, line)
+
+
 def test_a_carriage_return_alone_ends_no_line(tmp_path: Path) -> None:
     with pytest.raises(IngestError) as refused:
         parsed_csv(tmp_path, "이름,말,수\n가,나,1\r나,다,2\n".encode(), recipe(lines=False))
