@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -233,8 +234,17 @@ def test_a_refused_file_leaves_no_spool(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
+def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "key", "2월.csv")
+    (spool.folder / "000000.parquet.new").symlink_to("/dev/full")
+    rows = pa.table({"x": ["a"], "_line": [1], "_row": [0]})
+    with pytest.raises(IngestError) as refused:
+        spool.add(0, 0, rows, 0)
+    assert (refused.value.reason, refused.value.file) == ("no-space", "2월.csv")
+
+
 def test_unused_spools_are_swept_by_age_and_by_size(tmp_path: Path) -> None:
-    spools = [Spool(tmp_path, f"key{number}") for number in range(4)]
+    spools = [Spool(tmp_path, f"key{number}", "a.csv") for number in range(4)]
 
     def aged() -> list[bool]:
         """Their folders, a hundred seconds apart, the last one the newest."""
