@@ -22,7 +22,7 @@ from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.table import Table
 
-from catalog.descriptions import Dataset
+from catalog.descriptions import Dataset, Role
 from catalog.warehouse import metadata
 from catalog.warehouse.files import DurableFile, make_folder
 from catalog.warehouse.geoparquet import Shapes
@@ -91,6 +91,17 @@ def file_schema(table: Table, dataset: Dataset) -> pa.Schema:
     return pa.schema([f.with_metadata({"PARQUET:field_id": str(ids[f.name])}) for f in schema])
 
 
+def repeating(dataset: Dataset) -> list[str]:
+    """Columns whose values repeat, so that a dictionary of them saves room.
+
+    Measures, weights, shapes, what is looked up among very many and a key of one column hardly repeat:
+    there a dictionary is written, found too large and given up, for every row group.
+    """
+    once = {*dataset.lookups, *(dataset.key if len(dataset.key) == 1 else ())}
+    roles = {Role.MEASURE, Role.WEIGHT, Role.GEOMETRY}
+    return [c.name for c in dataset.columns if c.role not in roles and c.name not in once]
+
+
 class _File:
     """One Parquet file being written."""
 
@@ -114,6 +125,8 @@ class _File:
             self._stream,
             self._schema,
             compression="zstd",
+            compression_level=3,
+            use_dictionary=repeating(dataset),
             write_page_index=True,
             sorting_columns=self._sorting(),
             bloom_filter_options=filters or None,  # folded by the writer where a row group has fewer values

@@ -27,18 +27,23 @@ def working(root: Path, table: Table, dataset: str, variant: str) -> Iterator[Pa
     base = root / dataset / variant
     folder = base / WORK
     if folder.exists():
-        sweep(root, table, dataset, variant)
+        _sweep_if_possible(root, table, dataset, variant)
     make_folder(folder)
     sync_folder(base)
     try:
         yield folder
     except BaseException:
-        try:
-            sweep(root, table, dataset, variant)
-        except Exception as error:  # the folder stays, so the next publication sweeps
-            LOG.warning("sweeping after a failure failed", exc_info=error)
+        _sweep_if_possible(root, table, dataset, variant)
         raise
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_if_possible(root: Path, table: Table, dataset: str, variant: str) -> None:
+    """Nothing is removed unless every version's files are known; leftovers hinder no publication."""
+    try:
+        sweep(root, table, dataset, variant)
+    except Exception as error:
+        LOG.warning("cannot sweep %s/%s", dataset, variant, exc_info=error)
 
 
 def sweep(root: Path, table: Table, dataset: str, variant: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def publish(
     with _table(root, catalog_file, dataset, variant) as (table, work):
         current = table.current_snapshot()
         kept: tuple[DataFile, ...] = ()
-        rest: Batches = ()
+        rest: Iterable[pa.Table] = ()
         if current is not None and replace is not None:
             before = Publication.of(current.summary.additional_properties if current.summary else {})
             if before.synthetic == publication.synthetic:
@@ -62,7 +62,8 @@ def publish(
                 kept, mixed = _kept(root, files, replace, table.schema())
                 rest = _remaining(root, mixed, replace, table.schema())
         new = batches.to_batches(max_chunksize=ROW_GROUP) if isinstance(batches, pa.Table) else batches
-        rows = (b for batch in chain(new, rest) for b in as_described(dataset, batch))
+        given: Iterable[pa.RecordBatch | pa.Table] = chain(new, rest)
+        rows = (b for batch in given for b in as_described(dataset, batch))
         return _write_version(root, table, dataset, variant, rows, kept, publication, work)
 
 

@@ -40,7 +40,8 @@ def shaped(*shapes: Any) -> pa.Table:
 def geo(warehouse: Warehouse, made: Snapshot) -> Any:
     (file,) = made.files
     with pq.ParquetFile(warehouse.path(file.path)) as parquet:
-        return json.loads(parquet.metadata.metadata[b"geo"])
+        footer: Any = parquet.metadata
+        return json.loads(footer.metadata[b"geo"])
 
 
 @pytest.mark.parametrize("name", WITH_SHAPES)

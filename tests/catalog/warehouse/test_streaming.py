@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.descriptions import load_all
+from catalog.samples.load import sample
 from catalog.warehouse import Warehouse, WarehouseError, sorting
 from catalog.warehouse.leftovers import WORK
 from tests.catalog.warehouse.support import (
@@ -90,7 +93,8 @@ def test_rows_beyond_the_memory_go_through_the_disk(
     assert not work.exists()
     first = content(warehouse, made.files[0])
     assert first.num_rows == 27 * 12_000
-    assert first["date"].to_pylist() == sorted(first["date"].to_pylist())
+    dates: list[Any] = first["date"].to_pylist()
+    assert dates == sorted(dates)
 
 
 def test_an_error_in_the_middle_of_a_stream_changes_nothing_and_is_passed_on(warehouse: Warehouse) -> None:
@@ -196,6 +200,22 @@ def test_a_killed_publication_is_whole_or_gone_and_the_next_one_removes_what_it_
     assert not (base / WORK).exists()
 
 
+def test_where_a_version_cannot_be_read_nothing_is_swept_and_publishing_goes_on(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = publish(warehouse, spending(DAY))
+    base = warehouse.root / "card_spending" / "main"
+    (base / "files" / f"{first.snapshot_id}.json").unlink()
+    (base / WORK).mkdir()
+    stray = base / "data" / "stray.parquet"
+    stray.touch()
+    second = publish(warehouse, spending(DAY, each=2))
+    assert "cannot sweep card_spending/main" in caplog.text
+    assert stray.exists()
+    assert all(warehouse.path(f.path).exists() for f in first.files)
+    assert len(read(warehouse, second)) == 4
+
+
 def test_files_say_how_they_are_sorted_and_carry_statistics_for_every_page(warehouse: Warehouse) -> None:
     made = publish(warehouse, spending(DAY, each=10))
     with pq.ParquetFile(warehouse.path(made.files[0].path)) as parquet:
@@ -205,4 +225,28 @@ def test_files_say_how_they_are_sorted_and_carry_statistics_for_every_page(wareh
         for number in range(group.num_columns):
             assert group.column(number).has_offset_index
             assert group.column(number).has_column_index
-            assert group.column(number).statistics.has_min_max
+            statistics: Any = group.column(number).statistics
+            assert statistics.has_min_max
+
+
+def test_only_columns_whose_values_repeat_have_a_dictionary(warehouse: Warehouse) -> None:
+    trips = load_all(REPO / "datasets")["transit_trips"]
+    made = warehouse.publish(trips, "main", sample(trips), publication())
+    with pq.ParquetFile(warehouse.path(made.files[0].path)) as parquet:
+        group = parquet.metadata.row_group(0)
+        coded = {
+            group.column(i).path_in_schema
+            for i in range(group.num_columns)
+            if any("DICTIONARY" in e for e in group.column(i).encodings)
+        }
+    assert {"date", "boarding_stop"} <= coded
+    assert not {"trip_id", "card_hash"} & coded
+    spent = publish(warehouse, spending(DAY))
+    with pq.ParquetFile(warehouse.path(spent.files[0].path)) as parquet:
+        group = parquet.metadata.row_group(0)
+        plain = [
+            group.column(i).path_in_schema
+            for i in range(group.num_columns)
+            if not any("DICTIONARY" in e for e in group.column(i).encodings)
+        ]
+    assert plain == ["amount"]
