@@ -91,11 +91,15 @@ def file_schema(table: Table, dataset: Dataset) -> pa.Schema:
     return pa.schema([f.with_metadata({"PARQUET:field_id": str(ids[f.name])}) for f in schema])
 
 
-def repeating(dataset: Dataset) -> list[str]:
+def repeating(dataset: Dataset) -> Any:
     """Columns whose values repeat, so that a dictionary of them saves room.
 
     Measures, weights, shapes, what is looked up among very many and a key of one column hardly repeat:
     there a dictionary is written, found too large and given up, for every row group.
+
+    Returns
+    -------
+    list of str
     """
     once = {*dataset.lookups, *(dataset.key if len(dataset.key) == 1 else ())}
     roles = {Role.MEASURE, Role.WEIGHT, Role.GEOMETRY}
