@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.ingest.arrange import BadCell, arrange, texts_of
+from catalog.ingest.evidence import empty
 from catalog.ingest.layouts import bad_value, unknown_layout
 from catalog.ingest.model import Format, IngestError, Layout, Recipe
 from catalog.ingest.plan import Plan, lay
@@ -40,6 +41,8 @@ def recognise(text: str, name: str, recipe: Recipe, geometry: str) -> Recognised
     """
     layouts = [x for x in recipe.layouts if x.format is Format.CSV]
     headed = [x for x in layouts if not x.headless]
+    if not text.strip():
+        raise empty(name)
     found = _by_header(text, name, recipe, headed)
     if found is None:
         found = _by_forms(text, name, [x for x in layouts if x.headless], geometry)
@@ -59,7 +62,7 @@ def _by_header(text: str, name: str, recipe: Recipe, layouts: Sequence[Layout]) 
         quoted_lines = any(x.quoted_lines for x in these)
         records = first_records(text, name, delimiter, quoted_lines=quoted_lines)
         try:
-            header = tuple(next(records))
+            header = tuple(next(records, ()))
         except IngestError as error:
             broken = broken or error
             continue

@@ -87,11 +87,13 @@ def _starts(content: bytes, before: int, shape: Shape) -> np.ndarray | None:
     borders = np.concatenate(([-1], ends[outside]))
     lines = np.concatenate(([0], np.flatnonzero(outside) + 1)) + before + 1
     if borders[-1] == len(content) - 1:
-        borders, lines = borders[:-1], lines[:-1]
-    lengths = np.diff(np.append(borders, max(len(content), borders[-1] + 1))) - 1
+        lines = lines[:-1]
+    else:
+        borders = np.append(borders, len(content))  # the last record has no end
+    lengths = np.diff(borders) - 1
     if (lengths > LONGEST_RECORD).any():
         raise _long(shape.name, int(lines[int(np.argmax(lengths > LONGEST_RECORD))]))
-    first = bytes_[np.minimum(borders + 1, len(content) - 1)]
+    first = bytes_[borders[:-1] + 1]
     blank = (lengths <= 0) | ((lengths == 1) & (first == RETURN))
     return None if blank.any() else lines
 

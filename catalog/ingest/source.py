@@ -107,7 +107,7 @@ def _take_delimited(path: Path, reading: Reading) -> Taken:
         size=reading.bounds.block,
     )
     survey = source.survey
-    spool = Spool(reading.work, _key(survey.sha256, source.layout, reading))
+    spool = Spool(reading.work, _key(survey.sha256, source.layout, reading), name)
     try:
         resumed = spool.resume(survey.blocks)
         rows = sum(p.rows for p in resumed)
@@ -163,7 +163,7 @@ def _take_whole(path: Path, kind: Format, reading: Reading) -> Taken:
     if kind is Format.SHAPEFILE:
         contents |= {p.name: read_bytes(p) for s, p in shapefile_parts(path).items() if s != ".shp"}
     digests = {name: hashlib.sha256(body).hexdigest() for name, body in contents.items()}
-    spool = Spool(reading.work, _key("".join(sorted(digests.values())), parsed.layout, reading))
+    spool = Spool(reading.work, _key("".join(sorted(digests.values())), parsed.layout, reading), path.name)
     try:
         spool.resume(())
         _spool(spool, 0, 0, parsed.piece, 0, parsed.layout, reading, path.name)

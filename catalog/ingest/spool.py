@@ -54,11 +54,14 @@ class Spool:
         Where spools are; made where it is missing.
     key
         What the rows stand for; the same key, the same rows.
+    file
+        The publisher file's name, for messages.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, file: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, handle = _held(folder, key)
+        self._file = file
+        self.folder, handle = _held(folder, key, file)
         self._release = weakref.finalize(self, os.close, handle)
         self._parts: list[Part] = []
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -131,7 +134,7 @@ class Spool:
         except OSError as error:
             raise IngestError(
                 "no-space",
-                file=self.folder.parent.name,
+                file=self._file,
                 line=None,
                 ko=f"작업 폴더에 쓸 수 없습니다 ({error.strerror or error}). 디스크를 비우고 다시 하세요",
                 en=f"cannot write to the work folder ({error.strerror or error}); free some disk space",
@@ -169,7 +172,7 @@ def sweep(folder: Path, *, kept: float = KEPT, most: int = MOST_KEPT) -> None:
         total += size
 
 
-def _held(folder: Path, key: str) -> tuple[Path, int]:
+def _held(folder: Path, key: str, file: str) -> tuple[Path, int]:
     """The first folder of that key that nobody else holds, and its lock."""
     for number in range(1000):
         path = folder / f"{key}.{number}"
@@ -189,7 +192,7 @@ def _held(folder: Path, key: str) -> tuple[Path, int]:
         os.close(handle)
     raise IngestError(
         "busy",
-        file=key,
+        file=file,
         line=None,
         ko="같은 파일을 너무 많은 작업이 적재하고 있습니다",
         en="too many processes load this very file",

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,6 +146,31 @@ def test_a_record_beyond_all_measure_is_refused_before_it_fills_the_memory(tmp_p
         assert (refused.value.reason, refused.value.line) == ("long-record", 3)
 
 
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("size", [3, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "reason", "line"),
+    [
+        ("이름,말,수\n가,나,1\n\n", "blank-line", 3),
+        ("이름,말,수\r\n가,나,1\r\n\r\n나,다,2\r\n", "blank-line", 3),
+        ("이름,말,수\n\n가,나,1\n", "blank-line", 2),
+        ('이름,말,수\n가,"나"x,1\n', "broken-quote", 2),
+        ('이름,말,수\n"가,나,1\n', "broken-quote", 2),
+        ("이름,말,수\n가,나\n", "ragged-row", 2),
+        ("이름,말,수\n가,나,1\n가,나,1,\n", "ragged-row", 3),
+        ("이름,말,수\n", "empty", 1),
+        ("\ufeff", "empty", None),
+        ("\ufeff\n\n", "empty", None),
+    ],
+)
+def test_broken_records_are_told_alike_in_every_block(
+    tmp_path: Path, text: str, reason: str, line: int | None, size: int, lines: bool
+) -> None:
+    with pytest.raises(IngestError) as refused:
+        parsed_csv(tmp_path, text.encode(), recipe(lines=lines), size=size)
+    assert (refused.value.reason, refused.value.line) == (reason, line)
+
+
 def test_a_carriage_return_alone_ends_no_line(tmp_path: Path) -> None:
     with pytest.raises(IngestError) as refused:
         parsed_csv(tmp_path, "이름,말,수\n가,나,1\r나,다,2\n".encode(), recipe(lines=False))
@@ -208,8 +234,17 @@ def test_a_refused_file_leaves_no_spool(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
+def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "key", "2월.csv")
+    (spool.folder / "000000.parquet.new").symlink_to("/dev/full")
+    rows = pa.table({"x": ["a"], "_line": [1], "_row": [0]})
+    with pytest.raises(IngestError) as refused:
+        spool.add(0, 0, rows, 0)
+    assert (refused.value.reason, refused.value.file) == ("no-space", "2월.csv")
+
+
 def test_unused_spools_are_swept_by_age_and_by_size(tmp_path: Path) -> None:
-    spools = [Spool(tmp_path, f"key{number}") for number in range(4)]
+    spools = [Spool(tmp_path, f"key{number}", "a.csv") for number in range(4)]
 
     def aged() -> list[bool]:
         """Their folders, a hundred seconds apart, the last one the newest."""

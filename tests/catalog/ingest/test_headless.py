@@ -84,6 +84,7 @@ def test_thirty_counts_of_a_line_become_thirty_rows(tmp_path: Path) -> None:
         ("living_mobility", lambda t: t.replace("|월|", "|2|"), "unknown-layout", 1),
         ("telecom_population", lambda t: t.replace("20260209", "202602"), "unknown-layout", 1),
         ("telecom_population", lambda t: t.replace("|900|", "|"), "unknown-layout", 1),
+        ("telecom_population", lambda t: t.replace("|1168051|1|", "|1168051|9|"), "unknown-layout", 1),
         ("telecom_population", lambda t: t + t.replace("|1168051|", "|1168052|"), "duplicate-key", 25),
     ],
 )

@@ -33,7 +33,7 @@ def test_samples_are_always_the_same_and_pass_the_checks_of_real_files(tmp_path:
     rows = sample(dataset)
     assert rows.equals(sample(dataset))
     layout = load_recipe(REPO / "datasets" / name / "recipe.yml", dataset).layouts[0]
-    spool = Spool(tmp_path, name)
+    spool = Spool(tmp_path, name, name)
     numbers = pa.array(range(rows.num_rows), pa.int64())
     numbered = rows.append_column(LINE, numbers).append_column(ROW, numbers)
     spool.add(0, 0, numbered.append_column(TOTAL, pa.repeat(False, rows.num_rows)), 0)

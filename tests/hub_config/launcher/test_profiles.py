@@ -364,3 +364,25 @@ def test_the_launcher_itself_has_no_walls(settings: Settings, walls: Isolation) 
     assert not launcher.walls
     assert launcher.argv[1:3] == ("-m", "hub_config.launcher")
     assert all(profiles.service(settings, walls, name).walls for name in SERVICES)
+
+
+def test_an_ingest_is_held_to_its_memory_and_writes_its_spool(settings: Settings, walls: Isolation) -> None:
+    bounded = dataclasses.replace(settings, ingest_memory=400 << 20)
+    (bounded.state / "ingest").mkdir(exist_ok=True)
+    for sandbox in (
+        profiles.service(bounded, walls, "ingest"),
+        profiles.ingest_run(bounded, walls, run_id="0" * 20),
+    ):
+        assert sandbox.limits.memory == 400 << 20
+        target = str(bounded.state / "ingest")
+        assert [m.writable for m in sandbox.mounts if m.target == target] == [True]
+    for size, given in ((100, True), (600, False)):
+        greedy = dataclasses.replace(
+            profiles.service(bounded, walls, "ingest"),
+            argv=(PYTHON, "-I", "-c", f"bytearray({size} << 20)"),
+            mounts=(),
+            workdir="/",
+            log=None,
+        )
+        ran = finish(greedy, walls, 60)
+        assert (ran.code == 0) is given, ran.text
