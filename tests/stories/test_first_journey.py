@@ -204,6 +204,16 @@ def test_the_whole_journey(campus: Campus, browser: Browser) -> None:
     pictures = [o for cell in cells for o in cell["outputs"] if "image/png" in o.get("data", {})]
     assert len(pictures) == 3, "a bar chart, a map and a line"
 
+    # In another browser she signs in on the way to her running session: a form that ends at another origin.
+    elsewhere = new_page(browser)
+    site = re.search(r"//(s-\w{16})\.", citizen.url)
+    assert site is not None
+    elsewhere.goto(f"{campus.url}/sign-in?next=/enter/{site[1]}")
+    fill(elsewhere, handle="minji", password=PASSWORD)
+    press(elsewhere, "로그인")
+    elsewhere.wait_for_url(session)
+    elsewhere.close()
+
     # Jupyter's own way out is closed.
     asked = "async (at) => (await fetch(at)).status"
     assert citizen.evaluate(asked, "/user/minji/open-data/files/outbox/line_share.csv") == 403

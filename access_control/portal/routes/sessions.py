@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from access_control.errors import Missing
-from access_control.portal.guarding import PAGE_HEADERS, safe_next
+from access_control.portal.guarding import safe_next
 from access_control.portal.hub_client import HubError, ServerState
 from access_control.portal.scopes import worded
 from access_control.portal.serving import get, post
@@ -97,13 +97,17 @@ async def progress(visit: Visit) -> Response:
 
 
 def enter(visit: Visit) -> Response:
-    """On to the session's own origin, with a ticket that works once and for a minute."""
+    """On to the session's own origin, with a ticket that works once and for a minute.
+
+    By a page and not by a redirect: whoever comes here from one of our forms (starting a session, signing in)
+    would be held by the rule that a form ends at this origin.
+    """
     person, site = visit.require(), visit.part("site")
     _project_of_site(visit)
     ticket = visit.services.people.issue_ticket(person, f"site:{site}", visit.now)
     onward = urlencode({"ticket": ticket, "next": safe_next(visit.query("next"))})
     address = f"{visit.services.installation.site_url(site)}/_campus/enter?{onward}"
-    return RedirectResponse(address, status_code=303, headers=dict(PAGE_HEADERS))
+    return visit.render("enter.html", at="/projects", address=address)
 
 
 def _my_project(visit: Visit, slug: str) -> Project:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -91,8 +92,10 @@ async def test_a_session_is_started_watched_entered_and_stopped(portal: Portal) 
         assert "시작" not in part.text or part.status == 200
     assert part.header("HX-Redirect") == f"/enter/{where}"
     entered = await citizen.get(f"/enter/{where}?next=/lab")
-    target = urlsplit(entered.location)
-    assert (entered.status, target.netloc, target.path) == (303, f"{where}.localhost:8000", "/_campus/enter")
+    on = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', entered.text)
+    assert entered.status == 200 and on is not None  # no redirect: a form of ours may have led here
+    target = urlsplit(html.unescape(on[1]))
+    assert (target.netloc, target.path) == (f"{where}.localhost:8000", "/_campus/enter")
     asked = parse_qs(target.query)
     assert asked["next"] == ["/lab"]
     holder = portal.campus.people.redeem_ticket(asked["ticket"][0], f"site:{where}", NOW)
