@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from catalog.descriptions import Dataset, Tier
+from catalog.descriptions.variants import TWIN
 from catalog.warehouse import metadata
 from catalog.warehouse.model import MAIN, Publication, Replace, Snapshot, WarehouseError
 
@@ -139,10 +140,16 @@ class Warehouse:
         return None if made is None else self.snapshot(dataset.name, variant, made)
 
     def lay_open(self, dataset: Dataset, variant: str) -> None:
-        """Offer the newest version of an open dataset as a folder of plain Parquet; see `plain`."""
+        """Offer the newest version of what is open as a folder of plain Parquet; see `plain`.
+
+        Parameters
+        ----------
+        dataset
+            As the variant describes it: its tier decides.
+        """
         from catalog.warehouse import plain
 
-        if dataset.tier is not Tier.OPEN:
+        if dataset.tier is not Tier.OPEN and variant != TWIN:  # a twin's rows are made up
             return
         name = f"{dataset.name}/{variant}"
         try:

@@ -23,7 +23,8 @@ from access_control.people.desk import PeopleDesk
 from access_control.people.model import SYSTEM
 from access_control.projects.desk import ProjectsDesk
 from access_control.sessions.desk import SessionsDesk
-from catalog.descriptions import Dataset, Tier, load_all
+from catalog.descriptions import Dataset, load_all
+from catalog.descriptions.published import described
 from catalog.descriptions.variants import MAIN, TWIN, open_variants
 from catalog.samples import load_samples
 from catalog.synth.publish import load_twins
@@ -86,13 +87,12 @@ def prepare(settings: Settings, now: datetime) -> None:
 
 
 def _lay_open(warehouse: Warehouse, descriptions: Mapping[str, Dataset]) -> None:
-    """Offer the newest version of every open dataset as plain Parquet, and nothing else: no session runs."""
+    """Offer the newest version of whatever is open as plain Parquet, and nothing else: no session runs."""
     newest = []
-    for name in warehouse.datasets():
-        if name in descriptions and descriptions[name].tier is Tier.OPEN:
-            for variant in warehouse.variants(name):
-                warehouse.lay_open(descriptions[name], variant)
-                newest.append(warehouse.snapshot(name, variant))
+    for dataset in descriptions.values():
+        for variant in {*open_variants(dataset), TWIN}.intersection(warehouse.variants(dataset.name)):
+            warehouse.lay_open(described(dataset, variant), variant)
+            newest.append(warehouse.snapshot(dataset.name, variant))
     keep_only(warehouse.root, newest)
 
 

@@ -290,7 +290,11 @@ def test_only_what_the_installation_grants_is_standing_and_its_mount_is_on_recor
     campus.projects.create(officer, "shops", Text(ko="상권", en="Shops"), PURPOSE, [minji], NOW)
     campus.grants.give(officer, "shops", OPEN[0], "main", PURPOSE, later(days=9), NOW)
     elsewhere = identity(campus.session(minji, "shops"))
-    assert datasets(guard, elsewhere) == [OPEN[0]] and guard.standing(elsewhere, NOW) == ()
+    officers = {t.grant_id for t in guard.granted(elsewhere, NOW)} - {
+        t.grant_id for t in guard.granted(who, NOW)
+    }
+    assert len(officers) == 1 and datasets(guard, elsewhere) == sorted(OPEN)
+    assert guard.standing(elsewhere, NOW) == guard.standing(who, NOW)  # open data; not what a person gave
     standing = guard.standing(who, NOW)
     assert sorted(t.dataset for t in standing) == sorted(OPEN)
     mounts = tuple(

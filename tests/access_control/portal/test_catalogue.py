@@ -77,7 +77,7 @@ async def test_a_variant_says_how_it_differs_and_who_may_read_it(portal: Portal)
     opened = replace(changed["card_spending"], variants=(replace(variant, tier=Tier.OPEN),))
     object.__setattr__(portal.services, "datasets", changed | {"card_spending": opened})
     page = (await portal.browser().get("/datasets/card_spending")).text
-    assert "모든 세션에서 읽을 수 있음" in page and "variant=gu_monthly" not in page
+    assert "모든 세션에서 읽을 수 있음" in page and "amp;variant=gu_monthly" not in page
     portal.campus.person("minji")
     asked = await (await portal.signed_in("minji")).get(
         "/requests/new?dataset=card_spending&variant=gu_monthly"

@@ -54,7 +54,7 @@ show(
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("card_spending_twin", ("공개(open)", "not open to everybody")),
+        ("card_spending", ("공개(open)", "not open to everybody")),
         ("gu_boundary", ("세션을 다시 시작", "restart the session")),
         ("nothing", ("그런 데이터셋이 없습니다", "no such dataset")),
     ],
@@ -62,7 +62,7 @@ show(
 def test_what_is_not_mounted_says_why_and_what_to_use(
     session: Installation, name: str, says: tuple[str, str]
 ) -> None:
-    session.guard.grant("card_spending", variant="twin")
+    session.guard.grant("card_spending")
     with pytest.raises(campus.UsageError) as refused:
         campus.path(name)
     assert refused.value.reason == "not-mounted"
