@@ -9,8 +9,8 @@ from hub_config.settings import Settings
 
 INSIDE = "/opt/campus/inside"
 CLIENT = "/opt/campus/client"
-PROGRAMS = "/opt/campus"
-WORKERS = f"{PROGRAMS}/workers"
+WORKERS = "/opt/campus/workers"
+PROGRAMS = f"{WORKERS}/.."  # by way of the mount, so that it holds without walls too
 NOTEBOOK = "/opt/campus/notebook"
 SOCKETS = "/run/campus"
 DATA = "/data"
