@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -108,6 +109,8 @@ class Database:
         self.url = url
         self._audit = audit
         self._engine = engine(url)
+        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        self._watcher = _Watcher(file) if file else None
         self._here = threading.local()
         self._left_over = threading.Event()
         self._left_over.set()  # an earlier process may have left some
@@ -172,6 +175,10 @@ class Database:
             self._forget([event_id for event_id, _ in rows])
             sent += len(rows)
 
+    def state(self) -> int | None:
+        """A number that changes with whatever anybody commits; None where the database cannot tell."""
+        return None if self._watcher is None else self._watcher.state()
+
     def waiting(self) -> int:
         """How many events are in the outbox."""
         with self.read() as connection:
@@ -179,6 +186,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._watcher is not None:
+            self._watcher.close()
         self._engine.dispose()
 
     @contextmanager
@@ -211,6 +220,35 @@ class Database:
     def _forget(self, event_ids: Sequence[str]) -> None:
         with self._writing() as connection:
             connection.execute(sa.delete(outbox).where(outbox.c.event_id.in_(event_ids)))
+
+
+class _Watcher:
+    """A connection to a SQLite file that never writes, and so counts every commit of the others."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def state(self) -> int:
+        """SQLite's `data_version` (sqlite.org/pragma.html)."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = sqlite3.connect(
+                    f"file:{quote(self._file)}?mode=rw",
+                    uri=True,
+                    check_same_thread=False,
+                    isolation_level=None,
+                )
+                self._connection.execute("PRAGMA query_only=ON")
+            (number,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return int(number)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 def engine(url: str) -> sa.Engine:

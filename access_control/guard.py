@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -58,6 +59,22 @@ ACTIONS: Final[Mapping[QueryEventKind, Action]] = {
 
 
 _Parts = tuple[str, str, Scope]
+MOST_ANSWERS: Final = 1000  # sessions whose last answer is kept
+LONGEST_ANSWER: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What was granted when the database stood at `state`; good from `since` until the first grant ends."""
+
+    state: int
+    since: datetime
+    until: datetime
+    tables: tuple[GrantedTable, ...]
+
+    def holds(self, state: int, now: datetime) -> bool:
+        """Whether asking anew would answer the same."""
+        return state == self.state and self.since <= now < min(self.until, self.since + LONGEST_ANSWER)
 
 
 class CampusGuard:
@@ -68,6 +85,7 @@ class CampusGuard:
         self._exports = exports
         self._audit = audit
         self._launcher = launcher
+        self._answers: dict[SessionIdentity, _Answer] = {}  # what was granted lately, by session
 
     def live_sessions(self) -> tuple[SessionIdentity, ...]:
         """Sessions opening or running now."""
@@ -82,8 +100,22 @@ class CampusGuard:
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         """What the session may read now: its project's grants and, with a person in it, what is open.
 
-        Of several grants on the same parts of a table the one that lasts longest.
+        Of several grants on the same parts of a table the one that lasts longest. An earlier answer holds
+        while nothing was committed to the database since and no grant of it has run out.
         """
+        state = self._db.state()
+        known = self._answers.get(identity)
+        if known is not None and state is not None and known.holds(state, now):
+            return known.tables
+        found = self._granted(identity, now)
+        until = min((t.expires for t in found if t.expires is not None), default=now)
+        if len(self._answers) >= MOST_ANSWERS:
+            self._answers = {}
+        if state is not None:
+            self._answers[identity] = _Answer(state=state, since=now, until=until, tables=found)
+        return found
+
+    def _granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         with self._db.read() as connection:
             if not _may_read(connection, identity):
                 return ()

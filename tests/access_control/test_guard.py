@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from access_control.audit.client import AuditClient
 from access_control.audit.event import Action
 from access_control.exports.model import ExportStatus
+from access_control.grants import store as grant_store
 from access_control.guard import CampusGuard
 from access_control.people.model import Person, Role
 from access_control.projects.store import member as member_table
@@ -308,3 +310,35 @@ def test_only_what_the_installation_grants_is_standing_and_its_mount_is_on_recor
     assert {t["snapshot"] for t in event.detail["tables"]} == {"7"}
     campus.sessions.stopped(who.session_id, "over", NOW)
     assert guard.standing(who, NOW) == ()
+
+
+def test_an_answer_holds_until_something_is_committed_or_runs_out(
+    campus: Campus, guard: CampusGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minji = campus.person("minji")
+    who = identity(campus.session(minji))
+    asked: list[object] = []
+    really = guard._granted
+
+    def count(*given: Any) -> Any:
+        asked.append(given)
+        return really(*given)
+
+    monkeypatch.setattr(guard, "_granted", count)
+    first = guard.granted(who, NOW)
+    assert first and guard.granted(who, NOW) == guard.granted(who, later(seconds=30)) == first
+    assert len(asked) == (1 if guard._db.state() is not None else 3)
+    before = len(asked)
+    guard.granted(who, later(minutes=2))  # whatever else: nothing is believed for long
+    guard.granted(who, later(seconds=-5))  # nor what was found later
+    assert len(asked) == before + 2
+
+    before = len(asked)
+    [grant] = [g for g in campus.grants.effective("open-data", NOW) if g.dataset == OPEN[0]]
+    with campus.db.unit() as unit:
+        grant_store.extend(unit.connection, grant.id, later(seconds=10))
+    assert OPEN[0] in datasets(guard, who)
+    assert len(asked) == before + 1
+    gone = {t.dataset for t in guard.granted(who, later(seconds=11))}
+    assert OPEN[0] not in gone  # ran out, and nobody committed anything
+    assert len(asked) == before + 2
