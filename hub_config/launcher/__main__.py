@@ -10,7 +10,7 @@ import sys
 
 from catalog.sandbox.errors import SandboxError
 from catalog.sandbox.isolation import choose
-from hub_config.launcher import folders, places, refusal
+from hub_config.launcher import folders, places, refusal, views
 from hub_config.launcher.calls import Calls
 from hub_config.launcher.sandboxes import Sandboxes
 from hub_config.launcher.server import Server
@@ -53,6 +53,7 @@ def _prepare(settings: Settings, owner: int | None) -> None:
         folder.chmod(0o711)
         if owner is not None:
             os.chown(folder, owner, owner)
+    views.sweep(settings.warehouse)
     for left in (settings.run / "sessions").iterdir():  # nothing outlives its launcher but its socket
         folders.remove(left.parent, left.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from catalog.sandbox.beneath import NotRegular, open_beneath, open_folder, open_regular
 from catalog.sandbox.launcher import OpenVersion
 from catalog.sandbox.model import Isolation, Mode, Sandbox
-from hub_config.launcher import folders, forms, homes, outbox, places, profiles, refusal
+from hub_config.launcher import folders, forms, homes, outbox, places, profiles, refusal, views
 from hub_config.launcher.sandboxes import Sandboxes, listening_socket
 from hub_config.settings import Settings
 
@@ -118,17 +118,21 @@ class Calls:
         session_id = forms.session_id(given)
         generation = forms.number(given, "generation", 0, _MOST_GENERATIONS)
         memory = forms.memory(given, self._settings.query_memory + _OVERHEAD)
-        files = [(self._granted(source), target) for source, target in forms.files(given)]
         self._gateway_folder(session_id)
-        sandbox = profiles.worker(
-            self._settings,
-            self._isolation,
-            session_id=session_id,
-            generation=generation,
-            files=files,
-            memory=memory,
-        )
-        return self._controlled("worker", session_id, sandbox)
+        view = self._view(forms.files(given))
+        try:
+            sandbox = profiles.worker(
+                self._settings,
+                self._isolation,
+                session_id=session_id,
+                generation=generation,
+                view=view,
+                memory=memory,
+            )
+            return self._controlled("worker", session_id, sandbox, view)
+        except BaseException:
+            views.remove(view)
+            raise
 
     def _start_parser(self, given: Mapping[str, Any]) -> Answer:
         forms.only(given, "session_id")
@@ -197,13 +201,13 @@ class Calls:
             listener.close()
         return Answer(body=_started(sandbox.name, entry.running.pid))
 
-    def _controlled(self, kind: str, session_id: str, sandbox: Sandbox) -> Answer:
+    def _controlled(self, kind: str, session_id: str, sandbox: Sandbox, view: Path | None = None) -> Answer:
         ours, theirs = socket.socketpair()
         with ExitStack() as undo:
             undo.callback(ours.close)
             with theirs:
                 fds = {profiles.CHANNEL_FD: theirs.fileno()}
-                entry = self._sandboxes.start(kind, session_id, sandbox, fds)
+                entry = self._sandboxes.start(kind, session_id, sandbox, fds, view)
             undo.pop_all()
         return Answer(body=_started(sandbox.name, entry.running.pid), fds=(ours.detach(),))
 
@@ -218,21 +222,31 @@ class Calls:
         ):
             pass
 
-    def _granted(self, source: str) -> Path:
-        """A published file, made readable to the engine's user; its folder keeps everybody else out."""
+    def _view(self, files: Sequence[tuple[str, str]]) -> Path:
+        """A folder of links to published files."""
         root = self._settings.warehouse
+        with folders.opened(root) as warehouse:
+
+            def opened() -> Iterator[tuple[int, str]]:
+                for source, target in files:
+                    fd = self._granted(warehouse, source)
+                    try:
+                        yield fd, target.removeprefix(f"{places.DATA}/")
+                    finally:
+                        os.close(fd)
+
+            return views.make(root, opened())
+
+    def _granted(self, warehouse: int, source: str) -> int:
+        """A published file, made readable to the engine's user; its folder keeps everybody else out."""
         try:
-            with folders.opened(root) as warehouse:
-                # open versions have a second name below `.open`; a link to another's file is refused
-                fd, found = open_regular(warehouse, source, may_link=os.fstat(warehouse).st_uid)
+            # views and open versions are further names of it; a link to another's file is refused
+            fd, found = open_regular(warehouse, source, may_link=os.fstat(warehouse).st_uid)
         except (NotRegular, OSError) as error:
             raise refusal.missing("file", source) from error
-        try:
-            if self._isolation.mode is Mode.ROOT and found.st_mode & _WORLD_READ != _WORLD_READ:
-                os.fchmod(fd, (found.st_mode & 0o777) | _WORLD_READ)
-        finally:
-            os.close(fd)
-        return root / source
+        if self._isolation.mode is Mode.ROOT and found.st_mode & _WORLD_READ != _WORLD_READ:
+            os.fchmod(fd, (found.st_mode & 0o777) | _WORLD_READ)
+        return fd
 
     def _opened(self, versions: Sequence[OpenVersion]) -> list[tuple[Path, str]]:
         """Folders of open versions, as the warehouse laid them out: (folder outside, name inside)."""

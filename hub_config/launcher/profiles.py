@@ -105,10 +105,10 @@ def worker(
     *,
     session_id: str,
     generation: int,
-    files: Sequence[tuple[Path, str]],
+    view: Path,
     memory: int,
 ) -> Sandbox:
-    """A query engine over exactly `files`: (file outside, path inside)."""
+    """A query engine over exactly the files of a view; see `views`."""
     data = settings.run / "gateway" / session_id / "data"
     env = _common(settings.session_env, places.SCRATCH, "engine") | {
         "CAMPUS_CONTROL_FD": str(CHANNEL_FD),
@@ -122,7 +122,7 @@ def worker(
         *places.environment(settings.session_env),
         Mount(source=settings.repo / "catalog" / "workers", target=places.WORKERS),
         Mount(source=data, target=f"{places.SOCKETS}/data", writable=True),
-        *(Mount(source=source, target=target) for source, target in files),
+        Mount(source=view, target=places.DATA),
     )
     return Sandbox(
         name=f"worker-{session_id}-{generation}",

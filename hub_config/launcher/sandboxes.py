@@ -10,10 +10,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog.sandbox.model import Isolation, Sandbox
 from catalog.sandbox.process import Running, start
-from hub_config.launcher import folders, refusal
+from hub_config.launcher import folders, refusal, views
 from hub_config.launcher.output import Output, prune
 from hub_config.settings import Settings
 
@@ -26,12 +27,13 @@ _ALONE = "ingest"  # has no session, no socket and no helper
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One running sandbox, and until when it may end by itself once asked to."""
+    """One running sandbox, the folder made for it alone, and until when it may end once asked to."""
 
     kind: str
     session_id: str
     running: Running
     output: Output
+    view: Path | None = None
     kill_at: float | None = None
 
 
@@ -45,8 +47,18 @@ class Sandboxes:
         self.on_end: Callable[[Entry], None] = lambda entry: None
         self._codes: OrderedDict[str, int] = OrderedDict()
 
-    def start(self, kind: str, session_id: str, sandbox: Sandbox, fds: Mapping[int, int]) -> Entry:
-        """Start `sandbox` with `fds`; a worker or parser replaces one of the same name."""
+    def start(
+        self,
+        kind: str,
+        session_id: str,
+        sandbox: Sandbox,
+        fds: Mapping[int, int],
+        view: Path | None = None,
+    ) -> Entry:
+        """Start `sandbox` with `fds`; a worker or parser replaces one of the same name.
+
+        `view` is removed at its end; where it cannot be started, that is the caller's to do.
+        """
         name = sandbox.name
         if name in self.running:
             if kind not in _HELPERS:
@@ -66,7 +78,7 @@ class Sandboxes:
         finally:
             os.close(writer)
         self._codes.pop(name, None)
-        entry = Entry(kind=kind, session_id=session_id, running=running, output=output)
+        entry = Entry(kind=kind, session_id=session_id, running=running, output=output, view=view)
         self.running[name] = entry
         log.info("started %s pid %d", name, running.pid)
         return entry
@@ -121,6 +133,8 @@ class Sandboxes:
         self.on_end(entry)
         entry.output.close()
         log.info("ended %s code %d", name, code)
+        if entry.view is not None:
+            views.remove(entry.view)
         if entry.kind in (*_HELPERS, _ALONE):
             return
         folders.remove(self._settings.run / "sessions", entry.session_id)

@@ -17,7 +17,7 @@ import pytest
 from catalog.sandbox.isolation import Isolation, Mode
 from catalog.sandbox.model import Mount, Sandbox
 from catalog.sandbox.process import start
-from hub_config.launcher import homes, places, profiles
+from hub_config.launcher import homes, places, profiles, views
 from hub_config.launcher.sandboxes import listening_socket
 from hub_config.launcher.services import SERVICES
 from hub_config.settings import Settings
@@ -215,8 +215,9 @@ def worker(settings: Settings, walls: Isolation) -> Sandbox:
     data = settings.run / "gateway" / SESSION / "data"
     data.mkdir(parents=True)
     data.chmod(0o777)
-    files = [(card / "granted.parquet", "/data/card/granted.parquet")]
-    return profiles.worker(settings, walls, session_id=SESSION, generation=1, files=files, memory=1 << 28)
+    with (card / "granted.parquet").open("rb") as file:
+        view = views.make(settings.warehouse, [(file.fileno(), "card/granted.parquet")])
+    return profiles.worker(settings, walls, session_id=SESSION, generation=1, view=view, memory=1 << 28)
 
 
 def test_a_worker_sees_only_the_granted_files_read_only(settings: Settings, walls: Isolation) -> None:

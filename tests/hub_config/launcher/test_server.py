@@ -102,10 +102,12 @@ def test_a_worker_and_a_parser_talk_over_their_control_sockets(launcher: Launche
         assert {worker.sandbox_id, parser.sandbox_id} == {f"worker-{SESSION}-1", f"parser-{SESSION}"}
         assert control.family == socket.AF_UNIX
         until(lambda: launcher.status(worker.sandbox_id) is None)
+        assert len(list((state / "warehouse" / views.FOLDER).iterdir())) == 1
         other.settimeout(60)
         assert other.recv(4) != b""  # it says that it is ready
     until(lambda: launcher.status(parser.sandbox_id) is not None)  # its socket closed, it leaves
     launcher.stop(worker.sandbox_id, 0.2)
+    assert list((state / "warehouse" / views.FOLDER).iterdir()) == []
     if isolation().mode is Mode.ROOT:
         assert (card / "a.parquet").stat().st_mode & 0o044 == 0o044  # readable to the engine's user
 
