@@ -20,6 +20,7 @@ import pytest
 from catalog.sandbox.errors import LauncherError
 from catalog.sandbox.isolation import Mode
 from catalog.sandbox.launcher import GONE, Launcher
+from hub_config.launcher import views
 from tests.catalog.sandbox.walls import ORDINARY, PYTHON, alive, as_user, available, descendants
 from tests.hub_config.launcher.places import PERSON_UID, REPO, SESSION, isolation, serving, settings_in
 
