@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -242,8 +243,17 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             "bytes": event.bytes,
             "seconds": event.seconds,
             "reason": event.reason,
+            **_evidence(event),
         },
     )
+
+
+def _evidence(event: QueryEvent) -> dict[str, object]:
+    """Of a governed answer only: every other event stays as it is."""
+    if event.evidence is None:
+        return {}
+    found = asdict(event.evidence)
+    return {"evidence": {**found, "snapshot_id": str(found["snapshot_id"]), "digest": event.digest}}
 
 
 def _table(table: ScannedTable) -> dict[str, object]:
