@@ -38,8 +38,8 @@ SELECT date_trunc('month', date) AS m, count(*) FROM transit_trips GROUP BY m OR
 SELECT date_trunc('day', date), count(*) FROM transit_trips GROUP BY ALL
 SELECT date_part('isodow', date) AS w, count(*) FROM transit_trips GROUP BY w
 SELECT extract(hour FROM boarding_time) AS h, count(*) AS n FROM transit_trips GROUP BY h ORDER BY n DESC
-SELECT hour(boarding_time) AS h, sum(fare) FROM transit_trips WHERE hour(boarding_time) BETWEEN 7 AND 9 GROUP BY h
-SELECT mode, count(*) FROM transit_trips WHERE boarding_line = '2' AND user_type IN ('일반', '경로') GROUP BY mode
+SELECT hour(boarding_time), sum(fare) FROM transit_trips WHERE hour(boarding_time) BETWEEN 7 AND 9 GROUP BY 1
+SELECT mode, count(*) FROM transit_trips WHERE boarding_line = '2' AND user_type IN ('일반') GROUP BY 1
 SELECT mode, count(*) FROM transit_trips WHERE '2' = boarding_line GROUP BY mode
 SELECT mode, count(*) FROM transit_trips WHERE date BETWEEN DATE '2026-01-01' AND '2026-01-07' GROUP BY mode
 SELECT mode, count(*) FROM transit_trips WHERE (date = '2026-01-01' AND (mode = 'x')) GROUP BY mode
@@ -232,13 +232,13 @@ def test_bound_values_are_literals_too() -> None:
     text = "SELECT count(*) FROM transit_trips WHERE boarding_line = ? AND hour(boarding_time) = ?"
     assert [c.values for c in plan(text, values).shape.choices] == [("'2'",), ("7",)]
     for bad in (["2", "7"], ["2", 7.5], ["2", None], [["2"], 7]):
-        with pytest.raises(refusals.QueryRefused, match="aggregates|집계"):
+        with pytest.raises(refusals.QueryRefused, match="집계"):
             plan(text, of_python(bad))
 
 
 def test_units_may_be_a_column_that_counts() -> None:
     counted = dataclasses.replace(RULES, unit=(), counted="fare", measures={})
     made = plan("SELECT mode, sum(fare) AS people FROM transit_trips GROUP BY mode", rules=counted)
-    assert "coalesce(sum(\"fare\"), 0)::BIGINT AS f0" in compose.answer(made, 0, counted)
+    assert 'coalesce(sum("fare"), 0)::BIGINT AS f0' in compose.answer(made, 0, counted)
     with pytest.raises(refusals.QueryRefused):
         plan("SELECT avg(fare) FROM transit_trips", rules=counted)
