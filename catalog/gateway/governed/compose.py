@@ -99,8 +99,9 @@ def few(table: str, one: Cells, other: Cells, rules: Rules) -> str:
     """One row where subtracting two answers shows fewer than the minimum: two of their cells, or of their
     totals, that are different sets of rows but whose difference has too few units.
 
-    Cells are compared in pairs that share rows; pairs that differ by enough are told by counts alone
-    (units(A \\ B) ≥ units(A) - units(A ∩ B)), so few are counted out.
+    Cells are compared in pairs that share rows, and each with the nearest union of the other answer's cells.
+    What differs by enough is told by counts alone (units(A \\ B) ≥ units(A) - units(A ∩ B)), so few are
+    counted out.
     """
     units, minimum, whole = _units(rules), rules.minimum, _WHOLE_ANSWER
     columns = [*_unit_columns(rules), *_side(one.shape, 1), *_side(other.shape, 2)]
@@ -134,10 +135,36 @@ def few(table: str, one: Cells, other: Cells, rules: Rules) -> str:
         "SELECT y.* EXCLUDE (two), near.one, near.two FROM y JOIN near USING (two) "
         f"WHERE a IS NULL OR (near.one <> {whole} AND a <> near.one))",
     ]
-    return (
-        f"WITH {', '.join(parts)} SELECT 1 FROM (SELECT {units} AS units FROM d GROUP BY one, two) "
-        f"WHERE units BETWEEN 1 AND {minimum - 1} LIMIT 1"
+    parts += [
+        *_unions("x", "y", "a", "b", "one", "two", minimum),
+        *_unions("y", "x", "b", "a", "two", "one", minimum),
+    ]
+    few_of = " UNION ALL ".join(
+        f"SELECT units FROM (SELECT {units} AS units FROM {rows} GROUP BY {by})"
+        for rows, by in (("d", "one, two"), ("d_x", "whole"), ("d_y", "whole"))
     )
+    return f"WITH {', '.join(parts)} SELECT 1 FROM ({few_of}) WHERE units BETWEEN 1 AND {minimum - 1} LIMIT 1"
+
+
+def _unions(cells: str, wholes: str, cell: str, other: str, one: str, two: str, minimum: int) -> list[str]:
+    """For each cell (or total) of one answer, the rows by which it differs from the nearest union of cells of
+    the other: each of those that share rows with it is in the union where it lies in it for the most part.
+
+    Only a whole that every such cell is nearly in or nearly out of can be few units from a union.
+    """
+    return [
+        f"p_{cells} AS (SELECT {two} AS whole, {one} AS part, xy.units AS inside, "
+        f"u{cells}.units - xy.units AS rest FROM xy JOIN u{cells} USING ({one}) "
+        f"WHERE {one} <> {_WHOLE_ANSWER})",
+        f"w_{cells} AS (SELECT whole FROM p_{cells} GROUP BY whole "
+        f"HAVING bool_and(least(inside, rest) < {minimum}))",
+        f"i_{cells} AS (SELECT whole, part FROM p_{cells} JOIN w_{cells} USING (whole) WHERE rest < inside)",
+        f"d_{cells} AS (SELECT v.* EXCLUDE ({two}), v.{two} AS whole FROM {wholes} v "
+        f"JOIN w_{cells} w ON v.{two} = w.whole "
+        f"LEFT JOIN i_{cells} i ON i.whole = v.{two} AND i.part = v.{cell} "
+        f"WHERE i.part IS NULL UNION ALL SELECT l.*, i.whole FROM l JOIN i_{cells} i ON l.{cell} = i.part "
+        f"WHERE l.{other} IS NULL OR (i.whole <> {_WHOLE_ANSWER} AND l.{other} <> i.whole))",
+    ]
 
 
 def _side(shape: Shape, side: int) -> list[str]:

@@ -206,6 +206,10 @@ def test_a_result_of_too_few_units_gives_no_row_like_one_of_none(campus: Install
             "SELECT boarding_line, count(*) FROM transit_trips WHERE boarding_line IN ('1', '2') GROUP BY 1",
             "SELECT count(*) FROM transit_trips WHERE boarding_line = '1' AND mode = '지하철'",
         ),
+        (  # two groups together against a condition on both
+            "SELECT boarding_stop, count(*) FROM transit_trips WHERE boarding_line = '1' GROUP BY 1",
+            "SELECT count(*) FROM transit_trips WHERE boarding_stop IN ('10', '11') AND mode = '지하철'",
+        ),
         (  # the total that groups add up to
             "SELECT user_type, count(*) FROM transit_trips WHERE boarding_line IN ('2', '3') GROUP BY 1",
             "SELECT count(*) FROM transit_trips WHERE boarding_line IN ('2', '3', '9')",
