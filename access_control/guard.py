@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -274,8 +274,17 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             "bytes": event.bytes,
             "seconds": event.seconds,
             "reason": event.reason,
+            **_evidence(event),
         },
     )
+
+
+def _evidence(event: QueryEvent) -> dict[str, object]:
+    """Of a governed answer only: every other event stays as it is."""
+    if event.evidence is None:
+        return {}
+    found = asdict(event.evidence)
+    return {"evidence": {**found, "snapshot_id": str(found["snapshot_id"]), "digest": event.digest}}
 
 
 def _table(table: ScannedTable) -> dict[str, object]:

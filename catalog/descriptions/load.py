@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from catalog.descriptions.aggregates import read_aggregates
 from catalog.descriptions.model import (
     Column,
     ColumnType,
@@ -79,9 +81,12 @@ def load(file: Path) -> Dataset:
         source_url=entry.text("source_url"),
         keywords=entry.texts("keywords"),
     )
+    aggregates = entry.entry("aggregates") if entry.has("aggregates") else None
     entry.done()
     _agrees(dataset, entry)
-    return dataset
+    return (
+        dataset if aggregates is None else replace(dataset, aggregates=read_aggregates(aggregates, dataset))
+    )
 
 
 def _text(entry: Entry, key: str) -> Text:

@@ -214,12 +214,75 @@ class Partition:
     code_system: str
 
 
+class Step(StrEnum):
+    """What a date or moment is made into before it is grouped by: a period's start, or a part of it."""
+
+    YEAR = "year"
+    QUARTER = "quarter"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+    HOUR = "hour"
+    WEEKDAY = "weekday"
+
+
+PARTS = frozenset({Step.HOUR, Step.WEEKDAY})  # hour of the day, day of the week (1 is Monday)
+
+
+class Total(StrEnum):
+    """What may be computed of a measure."""
+
+    SUM = "sum"
+    AVG = "avg"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hierarchy:
+    """Columns, coarse to fine, that may be grouped and chosen by; `steps` for dates and moments."""
+
+    name: str
+    columns: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A column that is only ever added up."""
+
+    column: str
+    functions: tuple[Total, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregates:
+    """What a restricted dataset answers: groups of enough units, and of each these totals.
+
+    Attributes
+    ----------
+    units
+        The column that counts units; empty where units are the different values of `entity.columns`.
+    minimum
+        Units that a group must have [units].
+    budget
+        Groups that one project may be told of one dataset [groups].
+    """
+
+    units: str
+    minimum: int
+    budget: int
+    hierarchies: tuple[Hierarchy, ...]
+    measures: tuple[Measure, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Everything said of one dataset; no rows.
 
     Attributes
     ----------
+    aggregates
+        Of a restricted dataset, what may be asked; without it nothing may.
     lookups
         Columns that are asked for one value among very many and that the order does not help, such as a
         hashed card: their files carry Bloom filters.
@@ -248,6 +311,7 @@ class Dataset:
     variants: tuple[Variant, ...] = ()
     partitions: tuple[Partition, ...] = ()
     lookups: tuple[str, ...] = ()
+    aggregates: Aggregates | None = None
 
     def variant(self, name: str) -> Variant:
         """The declared variant of that name; `KeyError` if there is none."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.gateway.guard import QueryId
+from catalog.gateway.guard import Evidence, QueryId
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.sql.tree import CATALOG, SCHEMA
 from catalog.gateway.workspace import quoted
@@ -57,6 +57,10 @@ class Work:
         The name its result is kept under, if any; the saved tables it reads.
     into
         Where the worker writes the rows; without it they wait for a ticket.
+    query_id
+        Its name where it has one already.
+    evidence, facts
+        Of a governed statement, for the record and for its reader; its result is digested.
     """
 
     runs: str
@@ -65,6 +69,9 @@ class Work:
     save_as: str = ""
     saved: frozenset[str] = frozenset()
     into: socket.socket | None = None
+    query_id: QueryId = QueryId("")
+    evidence: Evidence | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def recorded(self) -> str:
@@ -75,4 +82,5 @@ class Work:
     @property
     def order(self) -> Mapping[str, Any]:
         """The same for the worker."""
-        return {"sql": self.runs, "parameters": self.parameters.wire, "save_as": self.save_as}
+        order = {"sql": self.runs, "parameters": self.parameters.wire, "save_as": self.save_as}
+        return order | ({"digest": True} if self.evidence is not None else {})

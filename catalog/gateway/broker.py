@@ -17,6 +17,8 @@ from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
 from catalog.gateway.flight import SessionServer
+from catalog.gateway.governed.desk import Governance
+from catalog.gateway.governed.releases import Releases
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.local import LocalServer
 from catalog.gateway.mounts import open_mounts
@@ -30,6 +32,7 @@ from catalog.warehouse import Warehouse
 LOG = logging.getLogger(__name__)
 SESSION_SOCKET: Final = "broker.sock"  # Flight SQL
 LOCAL_SOCKET: Final = "local.sock"
+RELEASES: Final = "releases.sqlite"  # beside the catalogue: what restricted data was answered
 _SESSION_ID = re.compile(r"[0-9a-f]{20}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 
@@ -71,6 +74,8 @@ class Broker:
         self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
         (run / "gateway").mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(guard, run / "gateway" / "open")
+        self._releases = Releases(warehouse.catalog.with_name(RELEASES))
+        self._governance = Governance(descriptions, self._releases)
         self._geometry = {
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
@@ -114,6 +119,7 @@ class Broker:
                 versions=self._versions,
                 starter=self._starter,
                 ledger=self._ledger,
+                governance=self._governance,
                 places=self._places,
                 limits=self._limits,
                 geometry=self._geometry,
@@ -153,6 +159,7 @@ class Broker:
             local.shutdown()
             server.shutdown()
         self._ledger.close()
+        self._releases.close()
 
     def stats(self) -> Mapping[str, Any]:
         """Counts only: nothing of people, statements or rows."""

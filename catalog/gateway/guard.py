@@ -71,6 +71,26 @@ class ScannedTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a governed answer was made of; each group's units lie with the gateway, by the query's id.
+
+    Attributes
+    ----------
+    groups, merged
+        Groups that were given, and those that went into the remainder [groups].
+    minimum, least_units
+        That a group must have, and that the smallest one given has [units].
+    """
+
+    dataset: str
+    snapshot_id: int
+    groups: int
+    merged: int
+    minimum: int
+    least_units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryEvent:
     """One line for the access log.
 
@@ -84,6 +104,10 @@ class QueryEvent:
         From admission to the end [s].
     parameters
         Name and SQL literal of every value that was bound.
+    evidence
+        Of a governed answer; None for any other.
+    digest
+        sha256 of a governed result that was given, as an Arrow IPC stream of one batch.
     """
 
     kind: QueryEventKind
@@ -98,6 +122,8 @@ class QueryEvent:
     seconds: float = 0.0
     reason: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    evidence: Evidence | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Parts:
         """
         with self._session.refusals_on_record(f"partitions {name} {where}"):
             workspace, table = self._session.table(name)
+            self._session.governance.demand_rows([table])
             parts = dict(enumerate(partitions(table.snapshot)))
             condition = self._condition(workspace, table, (), where)
         if condition is None:
@@ -62,10 +63,9 @@ class Parts:
             shown, runs = partition_statement(
                 table, snapshot_id, index, columns, self._session.places, condition
             )
-            read = sorted({table.name} | (condition.tables if condition else set()))
-            return self._session.admit(
-                workspace, workspace.demand(read), Work(shown=shown, runs=runs, into=into)
-            )
+            read = workspace.demand(sorted({table.name} | (condition.tables if condition else set())))
+            self._session.governance.demand_rows(read)
+            return self._session.admit(workspace, read, Work(shown=shown, runs=runs, into=into))
 
     def _condition(
         self, workspace: Workspace, table: Table, columns: Sequence[str], where: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import queue
+import secrets
 import socket
 import threading
 import time
@@ -133,6 +135,7 @@ class Ended:
     bytes: int
     seconds: float
     reason: str
+    digest: str = ""
 
 
 class WorkerProcess:
@@ -156,6 +159,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._admitted: dict[str, threading.Event] = {}
         self._progress: dict[str, tuple[int, float]] = {}
+        self._asked: dict[str, queue.SimpleQueue[Mapping[str, Any]]] = {}
         try:
             send(control, {"op": "configure", **configuration})
             control.settimeout(START_SECONDS)
@@ -208,6 +212,27 @@ class WorkerProcess:
         except ControlClosed:
             raise refusals.worker_unavailable() from None
 
+    def inspect(self, sql: str, seconds: float) -> list[list[Any]]:
+        """Rows of a statement of the gateway's own, for the gateway's eyes only.
+
+        Raises
+        ------
+        GatewayError
+            The worker died, or could not within `seconds`.
+        """
+        number = secrets.token_hex(8)
+        answer = self._asked[number] = queue.SimpleQueue()
+        try:
+            self._send(op="inspect", number=number, sql=sql, seconds=seconds)
+            rows = answer.get(timeout=seconds + ANSWER_SECONDS).get("rows")
+        except (ControlClosed, queue.Empty):
+            rows = None
+        finally:
+            self._asked.pop(number, None)
+        if not isinstance(rows, list):
+            raise refusals.worker_unavailable()
+        return rows
+
     def cancel(self, query_id: str, *, reason: str = "cancelled", ko: str = "", en: str = "") -> None:
         """Ask it to stop one query; its end is reported as usual, its reader is told the words."""
         self._send_quietly(op="cancel", query_id=query_id, reason=reason, ko=ko, en=en)
@@ -248,6 +273,10 @@ class WorkerProcess:
                         event.set()
                 elif message.get("op") == "progress":
                     self._progress[str(message["handle"])] = int(message["rows"]), float(message["percent"])
+                elif message.get("op") == "inspected":
+                    asked = self._asked.get(str(message.get("number")))
+                    if asked is not None:
+                        asked.put(message)
                 elif message.get("op") == "finished":
                     self._progress.pop(str(message.get("handle")), None)
                     self._on_ended(_ended(message))
@@ -257,6 +286,8 @@ class WorkerProcess:
             self.alive = False
             for event in list(self._admitted.values()):
                 event.set()
+            for asked in list(self._asked.values()):
+                asked.put({})
             self._control.close()
             stop_quietly(self._starter, self._started.sandbox_id)
             self._on_death(self)
@@ -271,6 +302,7 @@ def _ended(message: dict[str, Any]) -> Ended:
             bytes=int(message["bytes"]),
             seconds=float(message["seconds"]),
             reason=str(message["reason"]),
+            digest=str(message.get("digest", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ControlClosed("malformed end") from error

@@ -18,6 +18,7 @@ from typing import Final
 from catalog.descriptions.scope import scope_of
 from catalog.gateway import refusals
 from catalog.gateway.guard import (
+    Evidence,
     Guard,
     QueryEvent,
     QueryEventKind,
@@ -128,6 +129,7 @@ class Ledger:
         rows: int = 0,
         size: int = 0,
         reason: str = "",
+        digest: str = "",
     ) -> bool:
         """Record how a query ended; False if it had ended already. `size` [bytes]."""
         with self._lock:
@@ -142,6 +144,7 @@ class Ledger:
             bytes=size,
             seconds=round(time.monotonic() - query.started, 6),
             reason=reason,
+            digest=digest,
         )
         if not self._try(event):
             with self._lock:
@@ -221,6 +224,7 @@ def _event(value: dict[str, object]) -> QueryEvent:
     identity = fields.pop("identity")
     tables = fields.pop("tables")
     purposes = fields.pop("purposes")
+    evidence = fields.get("evidence")  # absent in the journal of an earlier release
     if not isinstance(identity, dict) or not isinstance(tables, list) or not isinstance(purposes, list):
         raise TypeError("no event")
     return QueryEvent(
@@ -232,6 +236,7 @@ def _event(value: dict[str, object]) -> QueryEvent:
         tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
         purposes=tuple(str(p) for p in purposes),
         parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
+        evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.admission import Admission, QueryLimits, Work
+from catalog.gateway.governed.desk import Governance
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.processes import Ended, SandboxedParser, Starter
@@ -20,7 +23,7 @@ from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.known import Known
-from catalog.gateway.sql.statement import prepare
+from catalog.gateway.sql.statement import Statement, prepare
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workers import RESTARTING, SESSION_CLOSED, Workers
 from catalog.gateway.workspace import (
@@ -67,6 +70,7 @@ class SessionGateway:
         versions: Versions,
         starter: Starter,
         ledger: Ledger,
+        governance: Governance,
         places: Places,
         limits: QueryLimits,
         geometry: Mapping[str, tuple[str, str]],
@@ -75,6 +79,7 @@ class SessionGateway:
     ) -> None:
         self.identity = identity
         self._guard, self._versions, self._ledger = guard, versions, ledger
+        self.governance = governance
         self.places, self._limits, self._geometry = places, limits, geometry
         self.codes = codes
         self.saved = SavedTables(taken)
@@ -146,20 +151,12 @@ class SessionGateway:
                 raise
             used = statement.tables & set(kept)
             tables = {t.name: t for t in workspace.demand(sorted(statement.tables - used))}
+            work = self._governed(workspace, statement, tables.values(), parameters)
             tables |= {t.name: t for t in self.saved.sources(used, generation)}
             if save_as is not None:
                 self.saved.demand_free(save_as, self._open_queries(), statement.tables)
-            return self.admit(
-                workspace,
-                [tables[name] for name in sorted(tables)],
-                Work(
-                    runs=statement.text,
-                    parameters=parameters,
-                    save_as=save_as or "",
-                    saved=frozenset(used),
-                    into=into,
-                ),
-            )
+            work = replace(work, save_as=save_as or "", saved=frozenset(used), into=into)
+            return self.admit(workspace, [tables[name] for name in sorted(tables)], work)
 
     def drop(self, name: str) -> bool:
         """Forget a saved table; False if there is none.
@@ -259,6 +256,30 @@ class SessionGateway:
 
     # -- admission
 
+    def _governed(
+        self, workspace: Workspace, statement: Statement, tables: Collection[Table], parameters: Parameters
+    ) -> Work:
+        """The statement as it stands or, over restricted data, the one that was composed in its place."""
+        held = [table for table in tables if self.governance.restricted(table)]
+        plain = Work(runs=statement.text, parameters=parameters)
+        if not held:
+            return plain
+        query_id = QueryId(secrets.token_hex(ID_BYTES))
+        worker = self._workers.ready(workspace)
+        tree = json.loads(self.parser.serialise(statement.text))
+        decided = self.governance.decide(
+            tree["statements"][0]["node"],
+            held[0],
+            parameters,
+            project=self.identity.project,
+            query_id=query_id,
+            inspect=lambda sql: worker.inspect(sql, self._limits.seconds),
+            now=datetime.now(UTC),
+        )
+        if decided is None:
+            return plain
+        return Work(runs=decided.runs, query_id=query_id, evidence=decided.evidence, facts=decided.facts)
+
     def demand_room(self) -> None:
         """Refuse what would be one query too many.
 
@@ -280,7 +301,7 @@ class SessionGateway:
         GatewayError
             It could not be recorded or served.
         """
-        query_id = QueryId(secrets.token_hex(ID_BYTES))
+        query_id = work.query_id or QueryId(secrets.token_hex(ID_BYTES))
         handle = query_id + secrets.token_hex(16)  # the id is shown; 128 bits stay between broker and reader
         worker = self._workers.ready(workspace)
         generation = worker.generation
@@ -294,6 +315,7 @@ class SessionGateway:
             tables=tuple(scanned for t in tables for scanned in t.scanned),
             purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
             parameters=work.parameters.literals,
+            evidence=work.evidence,
         )
         self._ledger.admit(event, generation)
         if work.saved:
@@ -316,7 +338,7 @@ class SessionGateway:
             query_id=query_id,
             ticket=bytes.fromhex(handle),
             location=f"grpc+unix://{worker.listen}",
-            facts={"query_id": query_id, **facts(tables, self._geometry)},
+            facts={"query_id": query_id, **facts(tables, self._geometry), **work.facts},
         )
 
     def refusals_on_record(self, asked: str) -> AbstractContextManager[None]:
@@ -329,6 +351,8 @@ class SessionGateway:
     def _ended(self, ended: Ended) -> None:
         if ended.status != "finished":
             self.saved.failed(ended.handle[: 2 * ID_BYTES])
+        if ended.digest:
+            self.governance.releases.finished(ended.handle[: 2 * ID_BYTES], ended.digest)
         kinds = {"finished": QueryEventKind.FINISHED, "cancelled": QueryEventKind.CANCELLED}
         self._ledger.end(
             QueryId(ended.handle[: 2 * ID_BYTES]),
@@ -336,4 +360,5 @@ class SessionGateway:
             rows=ended.rows,
             size=ended.bytes,
             reason=ended.reason,
+            digest=ended.digest,
         )

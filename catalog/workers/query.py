@@ -53,6 +53,7 @@ class Query:
         self.handle, self.sql, self.save_as = order["handle"], order["sql"], order["save_as"]
         self.parameters = bound_values(order["parameters"])
         self.seconds = order["seconds"]
+        self.kept: list[pa.RecordBatch] | None = [] if order.get("digest") else None  # small: groups
         self.admitted = time.monotonic()
         self.expires = self.admitted + order["ttl"]
         self.started = self.said = 0.0

@@ -2,9 +2,10 @@
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
 `admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
-`cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`, `drain`; out
+`cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`, `drain`,
+`inspect {number, sql, seconds}` for the broker's own eyes, answered `inspected {number, rows}`; out
 `ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
-`finished {handle, status, rows, bytes, seconds, reason}`.
+`finished {handle, status, rows, bytes, seconds, reason, digest}`.
 An admitted handle is good once, for `ttl` seconds; the reader of what is run holds its socket already.
 `save_as` keeps the rows as `campus.<name>` instead of sending them.
 """
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from .control import Control, bound
+from .inspection import digest, inspected
 from .query import CANCELLED, Query, one_line, reason_of, words
 from .sink import Sink
 
@@ -149,6 +151,8 @@ class Worker(flight.FlightServerBase):
         if rows > self.saved_rows or size > self.saved_bytes or query.reason:
             cursor.execute(f"DROP TABLE {table}")
             raise OverflowError
+        if query.kept is not None:
+            query.kept += cursor.execute(f"SELECT * FROM {table}").to_arrow_table().to_batches()  # noqa: S608
         return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
 
     def drop(self, name: str) -> None:
@@ -165,6 +169,8 @@ class Worker(flight.FlightServerBase):
                 raise duckdb.InterruptException("stopped")
             query.rows += batch.num_rows
             query.bytes += batch.nbytes
+            if query.kept is not None and not query.save_as:
+                query.kept.append(batch)
             yield batch
 
     def batches(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -193,7 +199,7 @@ class Worker(flight.FlightServerBase):
             seconds = time.monotonic() - query.admitted
             self.control.send(
                 op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
-                seconds=seconds, reason=reason,
+                seconds=seconds, reason=reason, digest="" if reason else digest(query.kept),
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
@@ -246,11 +252,18 @@ class Worker(flight.FlightServerBase):
                 case "cancel":
                     said = str(message.get("ko", "")), str(message.get("en", ""))
                     self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
+                case "inspect":
+                    threading.Thread(target=self.inspect, args=(message,), daemon=True).start()
                 case "drop":
                     self.drop(str(message["name"]))
                 case "drain":
                     self.draining = True
         os._exit(0)
+
+    def inspect(self, message: dict[str, Any]) -> None:
+        """Answer a question of the broker's own."""
+        rows = inspected(open_cursor(self.engine), str(message["sql"]), float(message["seconds"]))
+        self.control.send(op="inspected", number=message["number"], rows=rows)
 
     def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""

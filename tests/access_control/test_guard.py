@@ -28,6 +28,7 @@ from catalog.descriptions import Text
 from catalog.descriptions.scope import scope_of
 from catalog.errors import CatalogError
 from catalog.gateway.guard import (
+    Evidence,
     ExportRefused,
     Guard,
     QueryEvent,
@@ -224,6 +225,19 @@ def test_a_query_is_on_record_when_record_returns(campus: Campus, guard: CampusG
     assert (event.actor, event.session_id, event.object) == ("minji", who.session_id, "query:q1")
     assert event.detail["tables"][0]["snapshot"] == str(2**62)
     assert (event.detail["rows"], event.detail["purposes"]) == (25, ["분석"])
+
+
+def test_a_governed_answer_is_on_record_with_its_evidence(campus: Campus, guard: CampusGuard) -> None:
+    who = identity(campus.session(campus.person("minji")))
+    made = Evidence(dataset="trips", snapshot_id=2**62, groups=4, merged=2, minimum=10, least_units=16)
+    guard.record(query(who, QueryEventKind.FINISHED, evidence=made, digest="ab" * 32))
+    guard.record(query(who, QueryEventKind.FINISHED))
+    governed, plain = campus.events()[-2:]
+    assert governed.detail["evidence"] == {
+        "dataset": "trips", "snapshot_id": str(2**62), "groups": 4, "merged": 2, "minimum": 10,
+        "least_units": 16, "digest": "ab" * 32,
+    }  # fmt: skip
+    assert "evidence" not in plain.detail
 
 
 def test_no_record_is_an_error_in_both_languages(campus: Campus, guard: CampusGuard, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from campus.errors import UsageError, no_geometry
 from campus.html import note, table
@@ -59,6 +59,15 @@ class Result:
     def snapshots(self) -> dict[str, str]:
         """The exact version of every dataset that was read; note it to repeat the result later."""
         return dict(self._stream.facts.get("snapshots", {}))
+
+    @property
+    def governed(self) -> dict[str, Any]:
+        """What was done to an answer from restricted data (제한 데이터); empty for any other.
+
+        `minimum` [units] a group must have, `groups` given, `merged` into the group named `remainder`, and
+        `withheld` where nothing was left to give.
+        """
+        return dict(self._stream.facts.get("governed", {}))
 
     def arrow(self) -> pa.Table:
         """Everything as an Arrow table."""
@@ -126,12 +135,16 @@ class Result:
     def __repr__(self) -> str:
         rows, count = self._head()
         lines = [" | ".join(self.columns), *(" | ".join(map(str, r)) for r in rows)]
-        return "\n".join([*lines, _count(count, self._ended), *(["합성 데이터"] if self.synthetic else [])])
+        lines += [_count(count, self._ended), *filter(None, [_governed(self.governed)])]
+        return "\n".join([*lines, *(["합성 데이터"] if self.synthetic else [])])
 
     def _repr_html_(self) -> str:
         rows, count = self._head()
         label = "합성 데이터 · synthetic data" if self.synthetic else ""
-        return table(self.columns, rows) + note(_count(count, self._ended), label)
+        done = _governed(self.governed)
+        return (
+            table(self.columns, rows) + note(_count(count, self._ended), label) + (note(done) if done else "")
+        )
 
     def _head(self) -> tuple[list[list[object]], int]:
         self._pull(COUNTED)
@@ -200,6 +213,23 @@ class Kept:
         sources = ", ".join(self.snapshots) or "-"
         words = f"{self.name}: {self.rows:,}행 저장됨 · {self.rows:,} rows saved ({sources})"
         return note(words, label)
+
+
+def _governed(done: Mapping[str, Any]) -> str:
+    """One line on what was done to a restricted answer; empty where nothing is known of any."""
+    if not done:
+        return ""
+    minimum, merged = int(done.get("minimum", 0)), int(done.get("merged", 0))
+    if done.get("withheld"):
+        return (
+            f"제한 데이터: 단위 {minimum} 이상인 묶음 없음 · restricted: no group of {minimum} units or more"
+        )
+    if not merged:
+        return f"제한 데이터: 모든 묶음이 단위 {minimum} 이상 · restricted: all groups have {minimum} or more"
+    return (
+        f"제한 데이터: 작은 묶음 {merged}개를 '{done.get('remainder', '')}'로 합침(단위 {minimum} 이상) · "
+        f"restricted: {merged} small groups merged into one of {minimum} units or more"
+    )
 
 
 def _count(count: int, ended: bool) -> str:
