@@ -76,10 +76,8 @@ def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> s
     for output in plan.outputs:
         if isinstance(output.value, Level):
             place = levels.index(output.value)
-            text = rules.levels[output.value] is ColumnType.STRING
-            value = (
-                f"CASE WHEN merged THEN '{REMAINDER}' ELSE g{place} END" if text and merged else f"g{place}"
-            )
+            worded = merged and rules.levels[output.value] is ColumnType.STRING
+            value = f"CASE WHEN merged THEN '{REMAINDER}' ELSE g{place} END" if worded else f"g{place}"
         else:
             value = f"f{figures.index(output.value)}"
         shown.append(f"{value} AS {quoted(output.name)}")
