@@ -23,6 +23,7 @@ from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
+from catalog.gateway.turns import Turns
 from catalog.gateway.watch import Watch
 from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
@@ -49,6 +50,8 @@ class Broker:
         Folder of the sessions' sockets: `gateway/<session>/` is made below it.
     admin
         Where it listens for the hub.
+    at_once
+        Queries of all sessions together that run at once; see `Turns`.
     walled
         Whether sandboxes have their own view of files and sockets.
     """
@@ -63,6 +66,7 @@ class Broker:
         run: Path,
         admin: Path,
         limits: QueryLimits,
+        at_once: int = 16,
         walled: bool = True,
     ) -> None:
         self._guard, self._descriptions, self._starter, self._limits = guard, descriptions, starter, limits
@@ -71,6 +75,7 @@ class Broker:
         self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
         (run / "gateway").mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(guard, run / "gateway" / "open")
+        self._turns = Turns(at_once, limits.running)
         self._geometry = {
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
@@ -116,6 +121,7 @@ class Broker:
                 ledger=self._ledger,
                 places=self._places,
                 limits=self._limits,
+                turns=self._turns,
                 geometry=self._geometry,
                 codes=self._codes,
                 taken=self._names,
@@ -152,13 +158,22 @@ class Broker:
             session.close(RESTARTING)
             local.shutdown()
             server.shutdown()
+        self._turns.close()
         self._ledger.close()
 
     def stats(self) -> Mapping[str, Any]:
         """Counts only: nothing of people, statements or rows."""
         queries, owed = self._ledger.counts
+        running, waiting = self._turns.counts
         with self._lock:
-            return {"sessions": len(self._open), "queries": queries, "unrecorded_ends": owed}
+            sessions = len(self._open)
+        return {
+            "sessions": sessions,
+            "queries": queries,
+            "running": running,
+            "waiting": waiting,
+            "unrecorded_ends": owed,
+        }
 
     def _sessions(self) -> tuple[SessionGateway, ...]:
         with self._lock:

@@ -39,7 +39,15 @@ def broker_of(settings: Settings) -> Broker:
         starter=launcher,
         run=settings.run,
         admin=settings.socket("gateway"),
-        limits=QueryLimits(memory=settings.query_memory, seconds=float(settings.query_seconds)),
+        limits=QueryLimits(
+            memory=settings.query_memory,
+            spill=settings.query_spill,
+            seconds=float(settings.query_seconds),
+            result=settings.query_result,
+            running=settings.query_running,
+            open=settings.query_open,
+        ),
+        at_once=settings.queries_at_once,
         walled=launcher.ping()["mode"] != Mode.NONE,
     )
 
