@@ -53,6 +53,9 @@ class Settings:
     queries_at_once: int = setting(
         16, "Queries of all sessions that run at once, in turn; one that takes over 10 s no longer counts."
     )
+    gateway_drain: float = setting(
+        5.0, "How long running queries may go on when the gateway is told to stop; below 10 [s]."
+    )
     ingest_memory: int = setting(
         3 << 30, "Most that one ingest may hold; it takes about half, whatever the file's size [bytes]."
     )

@@ -91,8 +91,9 @@ class SessionGateway:
             limits=limits,
             turns=turns,
             on_ended=self._ended,
-            on_death=lambda number: ledger.end_generation(identity.session_id, number, "worker-died"),
+            on_death=lambda number, why: ledger.end_generation(identity.session_id, number, why),
         )
+        self._leaving = False
         self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
 
     # -- what the wire calls
@@ -254,6 +255,10 @@ class SessionGateway:
             if not self._workers.closed:
                 LOG.warning("a session's worker could not be started ahead of its first query")
 
+    def leave(self) -> None:
+        """Take no further query; those that were admitted go on."""
+        self._leaving = True
+
     def close(self, reason: str = SESSION_CLOSED) -> None:
         """End the worker and the parser; running queries are recorded as failed, for this reason."""
         self._workers.close(reason)
@@ -270,7 +275,11 @@ class SessionGateway:
         ------
         QueryRefused
             `too-many-queries`.
+        Restarting
+            The gateway is about to stop.
         """
+        if self._leaving:
+            raise refusals.restarting()
         if len(self._open_queries()) >= self._limits.open:
             raise refusals.too_many_queries(self._limits.open, self._limits.running)
 

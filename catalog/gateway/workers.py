@@ -17,6 +17,7 @@ from catalog.gateway.workspace import Places, Workspace, views
 ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
 SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
+WORKER_DIED: Final = "worker-died"
 
 
 class Workers:
@@ -27,7 +28,7 @@ class Workers:
     on_ended
         Told of the end of every query that a worker reports.
     on_death
-        Told the number of a worker that has gone; its queries have no other end.
+        Told the number of a worker that has gone, and why; its queries have no other end.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Workers:
         limits: QueryLimits,
         turns: Turns,
         on_ended: Callable[[Ended], None],
-        on_death: Callable[[int], None],
+        on_death: Callable[[int, str], None],
     ) -> None:
         self._session_id, self._starter, self._places, self._limits = session_id, starter, places, limits
         self._turns = turns
@@ -174,7 +175,7 @@ class Workers:
         }
 
     def _died(self, worker: WorkerProcess) -> None:
-        self._on_death(worker.generation)
+        self._on_death(worker.generation, self._closed or WORKER_DIED)
         with self._lock:
             if worker in self._all:
                 self._all.remove(worker)

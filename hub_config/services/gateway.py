@@ -53,18 +53,19 @@ def broker_of(settings: Settings) -> Broker:
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; running queries are recorded as ended."""
+    """Serve until SIGTERM or SIGINT, let running queries end for a while; a second signal stops at once."""
     parser = argparse.ArgumentParser(description="The Campus gateway: every row passes here.")
     parser.add_argument("--state", required=True, help="folder that holds all state")
     settings = load({"state": parser.parse_args().state})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setrecursionlimit(NESTING)
+    broker = broker_of(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    broker = broker_of(settings)
+        signal.signal(number, lambda *_: broker.hurry() if stop.is_set() else stop.set())
     broker.start()
     stop.wait()
+    broker.drain(settings.gateway_drain)
     broker.stop()
     return 0
 

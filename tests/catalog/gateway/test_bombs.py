@@ -1,4 +1,4 @@
-"""Statements made to hurt, behind the real walls: each hurts itself alone, says why, and the session goes on."""
+"""Statements made to hurt, behind the real walls: each hurts itself alone and says why."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Walled:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def query(self, session: str, sql: str) -> Any:
-        """Its rows, or `{"reason", "ko", "en"}`; where the worker died without a word, the reason on record."""
+        """Its rows, or `{"reason", "ko", "en"}`; `died` where the worker died without a word."""
         try:
             answer = info(self.clients[session], sql)
             endpoint = answer.endpoints[0]
