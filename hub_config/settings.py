@@ -43,7 +43,19 @@ class Settings:
     session_processes: int = setting(512, "Processes and threads of one session.")
     session_idle: int = setting(3600, "Idle time after which a session is stopped; never a running cell [s].")
     query_memory: int = setting(1 << 30, "Memory of one query worker [bytes].")
+    query_spill: int = setting(
+        1 << 30, "Scratch of one query worker for what its memory does not hold, itself memory [bytes]."
+    )
     query_seconds: int = setting(600, "Longest run of one query [s].")
+    query_result: int = setting(4 << 30, "Most that one query gives, as Arrow [bytes].")
+    query_running: int = setting(4, "Queries of one session that run at once; more wait their turn.")
+    query_open: int = setting(16, "Queries of one session that run or wait; more are refused.")
+    queries_at_once: int = setting(
+        16, "Queries of all sessions that run at once, in turn; one that takes over 10 s no longer counts."
+    )
+    gateway_drain: float = setting(
+        5.0, "How long running queries may go on when the gateway is told to stop; below 10 [s]."
+    )
     ingest_memory: int = setting(
         3 << 30, "Most that one ingest may hold; it takes about half, whatever the file's size [bytes]."
     )

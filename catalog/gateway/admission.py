@@ -21,6 +21,10 @@ class QueryLimits:
     ----------
     saved_rows, saved_bytes
         Of one saved table [rows]; of all saved tables together [bytes].
+    result
+        Of what one query gives [bytes, as Arrow].
+    running, open
+        Queries of the session that run at once; that were admitted and have not ended, so run or wait.
     """
 
     memory: int = 1 << 30
@@ -30,6 +34,9 @@ class QueryLimits:
     batch_rows: int = 122_880
     saved_rows: int = 10_000_000
     saved_bytes: int = 512 << 20
+    result: int = 4 << 30
+    running: int = 4
+    open: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +22,12 @@ from catalog.gateway.governed.desk import Governance
 from catalog.gateway.governed.releases import Releases
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.local import LocalServer
+from catalog.gateway.metrics import CountedStarter, Metrics
 from catalog.gateway.mounts import open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
+from catalog.gateway.turns import Turns
 from catalog.gateway.watch import Watch
 from catalog.gateway.workspace import Places, Versions
 from catalog.warehouse import Warehouse
@@ -33,6 +36,8 @@ LOG = logging.getLogger(__name__)
 SESSION_SOCKET: Final = "broker.sock"  # Flight SQL
 LOCAL_SOCKET: Final = "local.sock"
 RELEASES: Final = "releases.sqlite"  # beside the catalogue: what restricted data was answered
+LOOK: Final = 0.05  # between two looks at what still runs before a stop [s]
+QUIET: Final = 4  # looks in a row that find nothing
 _SESSION_ID = re.compile(r"[0-9a-f]{20}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 
@@ -52,6 +57,8 @@ class Broker:
         Folder of the sessions' sockets: `gateway/<session>/` is made below it.
     admin
         Where it listens for the hub.
+    at_once
+        Queries of all sessions together that run at once; see `Turns`.
     walled
         Whether sandboxes have their own view of files and sockets.
     """
@@ -66,16 +73,21 @@ class Broker:
         run: Path,
         admin: Path,
         limits: QueryLimits,
+        at_once: int = 16,
         walled: bool = True,
     ) -> None:
-        self._guard, self._descriptions, self._starter, self._limits = guard, descriptions, starter, limits
+        self._metrics = Metrics()
+        self._guard, self._descriptions, self._limits = guard, descriptions, limits
+        self._starter = CountedStarter(starter, self._metrics)
+        self._draining = self._hurry = False
         self._warehouse = warehouse
         self._versions = Versions(warehouse)
         self._places = Places(run=run, warehouse=warehouse.root, walled=walled)
         (run / "gateway").mkdir(parents=True, exist_ok=True)
-        self._ledger = Ledger(guard, run / "gateway" / "open")
+        self._ledger = Ledger(guard, run / "gateway" / "open", self._metrics)
         self._releases = Releases(warehouse.catalog.with_name(RELEASES))
         self._governance = Governance(descriptions, self._releases)
+        self._turns = Turns(at_once, limits.running)
         self._geometry = {
             name: (d.geometry.column, d.geometry.crs) for name, d in descriptions.items() if d.geometry
         }
@@ -122,6 +134,7 @@ class Broker:
                 governance=self._governance,
                 places=self._places,
                 limits=self._limits,
+                turns=self._turns,
                 geometry=self._geometry,
                 codes=self._codes,
                 taken=self._names,
@@ -146,6 +159,20 @@ class Broker:
         server.shutdown()
         shutil.rmtree(self._places.session(session_id), ignore_errors=True)
 
+    def drain(self, seconds: float) -> None:
+        """Take nothing new and let what was admitted end, for so long at most; `stop` is next."""
+        self._draining = True
+        for session in self._sessions():
+            session.leave()
+        deadline, quiet = time.monotonic() + seconds, 0
+        while quiet < QUIET and time.monotonic() < deadline and not self._hurry:
+            time.sleep(LOOK)
+            quiet = 0 if self._ledger.counts[0] else quiet + 1  # one may just be on its way to the record
+
+    def hurry(self) -> None:
+        """Wait no longer for what runs; may be called from a signal's handler."""
+        self._hurry = True
+
     def stop(self) -> None:
         """Close every session's worker and socket; folders stay for the next start."""
         if self._admin is not None:
@@ -158,14 +185,30 @@ class Broker:
             session.close(RESTARTING)
             local.shutdown()
             server.shutdown()
+        self._turns.close()
         self._ledger.close()
         self._releases.close()
 
     def stats(self) -> Mapping[str, Any]:
         """Counts only: nothing of people, statements or rows."""
         queries, owed = self._ledger.counts
+        running, waiting = self._turns.counts
         with self._lock:
-            return {"sessions": len(self._open), "queries": queries, "unrecorded_ends": owed}
+            sessions = len(self._open)
+        return {
+            "sessions": sessions,
+            "queries": queries,
+            "running": running,
+            "waiting": waiting,
+            "unrecorded_ends": owed,
+            "draining": self._draining,
+        }
+
+    def metrics(self) -> str:
+        """The same and everything counted since the start, as Prometheus text."""
+        stats = self.stats()
+        names = {"queries": "queries_open", "running": "queries_running", "waiting": "queries_waiting"}
+        return self._metrics.text({names.get(name, name): int(value) for name, value in stats.items()})
 
     def _sessions(self) -> tuple[SessionGateway, ...]:
         with self._lock:
@@ -184,6 +227,8 @@ class Broker:
                 self.close(SessionId(str(request.get("session_id"))))
             case "stats":
                 return {"ok": True, **self.stats()}
+            case "metrics":
+                return {"ok": True, "text": self.metrics()}
             case "ping":
                 pass
             case other:

@@ -16,6 +16,7 @@ from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
 from catalog.gateway.guard import SessionId
+from catalog.gateway.turns import Turns
 
 START_SECONDS: Final = 30.0
 PARSE_SECONDS: Final = 10.0
@@ -149,9 +150,14 @@ class WorkerProcess:
         configuration: dict[str, Any],
         on_ended: Callable[[Ended], None],
         on_death: Callable[[WorkerProcess], None],
+        *,
+        session_id: SessionId,
+        turns: Turns,
         generation: int = 0,
     ) -> None:
         self.generation = generation
+        self._session_id, self._turns = session_id, turns
+        self._unended: set[str] = set()  # handles it was given
         self.listen = str(configuration["listen"])
         self.alive = True
         self._starter, self._started, self._control = starter, started, control
@@ -189,27 +195,32 @@ class WorkerProcess:
         """
         known = threading.Event()
         self._admitted[handle] = known
+        self._unended.add(handle)
         try:
             self._send(op="admit", handle=handle, **work)
             if not known.wait(ANSWER_SECONDS) or not self.alive:
                 raise ControlClosed("no answer")
         except ControlClosed:
+            self._over(handle)
             raise refusals.worker_unavailable() from None
         finally:
             self._admitted.pop(handle, None)
 
     def run(self, handle: str, work: Mapping[str, Any], into: socket.socket) -> None:
-        """Have it run now, writing into a socket whose other end the reader holds; `work` as for `admit`.
+        """Have it run in its turn, into a socket whose other end the reader holds; `work` as for `admit`.
 
         Raises
         ------
         GatewayError
             The worker died.
         """
+        self._unended.add(handle)
         try:
-            with self._lock:
-                send(self._control, {"op": "run", "handle": handle, **work}, into)
+            with self._lock:  # so that a turn that comes at once is not told of first
+                waits = not self._ask(handle)
+                send(self._control, {"op": "run", "handle": handle, "waits": waits, **work}, into)
         except ControlClosed:
+            self._over(handle)
             raise refusals.worker_unavailable() from None
 
     def inspect(self, sql: str, seconds: float) -> list[list[Any]]:
@@ -255,6 +266,14 @@ class WorkerProcess:
             self._control.shutdown(socket.SHUT_RDWR)
         stop_quietly(self._starter, self._started.sandbox_id)
 
+    def _ask(self, handle: str) -> bool:
+        return self._turns.ask(self._session_id, handle, lambda: self._send_quietly(op="go", handle=handle))
+
+    def _over(self, handle: str) -> None:
+        self._progress.pop(handle, None)
+        self._unended.discard(handle)
+        self._turns.end(self._session_id, handle)
+
     def _send(self, **message: Any) -> None:
         with self._lock:
             send(self._control, message)
@@ -277,8 +296,12 @@ class WorkerProcess:
                     asked = self._asked.get(str(message.get("number")))
                     if asked is not None:
                         asked.put(message)
+                elif message.get("op") == "ask":  # its reader is there
+                    handle = str(message["handle"])
+                    if handle in self._unended and self._ask(handle):
+                        self._send_quietly(op="go", handle=handle)
                 elif message.get("op") == "finished":
-                    self._progress.pop(str(message.get("handle")), None)
+                    self._over(str(message.get("handle")))
                     self._on_ended(_ended(message))
         except (ControlClosed, KeyError, TypeError, ValueError):
             pass  # gone, or talking nonsense: it is ended either way
@@ -288,6 +311,8 @@ class WorkerProcess:
                 event.set()
             for asked in list(self._asked.values()):
                 asked.put({})
+            for handle in tuple(self._unended):
+                self._over(handle)
             self._control.close()
             stop_quietly(self._starter, self._started.sandbox_id)
             self._on_death(self)

@@ -28,6 +28,7 @@ from catalog.gateway.guard import (
     SessionId,
     SessionIdentity,
 )
+from catalog.gateway.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
@@ -51,10 +52,12 @@ class Ledger:
         Records events durably.
     folder
         Where admissions lie until their end is recorded; outlives the process, not the machine.
+    metrics
+        Counts and times what is recorded.
     """
 
-    def __init__(self, guard: Guard, folder: Path) -> None:
-        self._guard = guard
+    def __init__(self, guard: Guard, folder: Path, metrics: Metrics) -> None:
+        self._guard, self._metrics = guard, metrics
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[QueryId, OpenQuery] = {}
@@ -74,7 +77,7 @@ class Ledger:
         file = self._file(event.query_id)
         try:
             file.write_text(json.dumps(asdict(event), default=str), "utf-8")
-            self._guard.record(event)
+            self._record(event)
         except (RecordFailed, OSError) as error:
             file.unlink(missing_ok=True)
             raise refusals.record_unavailable() from error
@@ -92,7 +95,7 @@ class Ledger:
             `record-unavailable`.
         """
         try:
-            self._guard.record(event)
+            self._record(event)
         except RecordFailed as error:
             raise refusals.record_unavailable() from error
 
@@ -190,9 +193,13 @@ class Ledger:
         with self._lock:
             return len(self._open), len(self._owed)
 
+    def _record(self, event: QueryEvent) -> None:
+        with self._metrics.recording(event):
+            self._guard.record(event)
+
     def _try(self, event: QueryEvent) -> bool:
         try:
-            self._guard.record(event)
+            self._record(event)
         except RecordFailed:
             LOG.warning("the end of a query could not be recorded yet")
             return False

@@ -262,13 +262,14 @@ def canonical_mismatch() -> QueryRefused:
     )
 
 
-def too_many_queries(limit: int) -> QueryRefused:
-    """Concurrency limit of one session."""
+def too_many_queries(limit: int, running: int) -> QueryRefused:
+    """Queries of one session that run or wait, and how many of them run at once."""
     return QueryRefused(
         "too-many-queries",
-        ko=f"이 분석 세션에서 동시에 실행할 수 있는 질의는 {limit}개입니다. 실행 중인 질의가 끝나거나 "
-        "취소된 뒤 다시 시도하세요.",
-        en=f"A session may run {limit} queries at once. Wait for one to end, or cancel it.",
+        ko=f"이 분석 세션에는 끝나지 않은 질의가 이미 {limit}개 있습니다(동시 실행 {running}개, 나머지는 "
+        "차례를 기다림). 하나가 끝나거나 취소된 뒤 다시 시도하세요.",
+        en=f"This session has {limit} queries that have not ended ({running} run at once, the rest wait "
+        "their turn). Wait for one to end, or cancel it.",
     )
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import secrets
 import socket
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from catalog.gateway.sql import functions
 from catalog.gateway.sql.known import Known
 from catalog.gateway.sql.statement import Statement, prepare
 from catalog.gateway.sql.tree import fold
+from catalog.gateway.turns import Turns
 from catalog.gateway.workers import RESTARTING, SESSION_CLOSED, Workers
 from catalog.gateway.workspace import (
     Places,
@@ -44,9 +46,9 @@ __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
 MOST_PINS: Final = 4  # earlier versions one session has mounted at once
-MAX_OPEN: Final = 16  # admitted and not ended, one session
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
+WEARS: Final = {"memory-limit", "spill-limit"}  # ends after which the engine keeps much of what it took
 
 
 class SessionGateway:
@@ -73,6 +75,7 @@ class SessionGateway:
         governance: Governance,
         places: Places,
         limits: QueryLimits,
+        turns: Turns,
         geometry: Mapping[str, tuple[str, str]],
         codes: Mapping[str, Mapping[str, str]],
         taken: Collection[str],
@@ -91,9 +94,11 @@ class SessionGateway:
             starter=starter,
             places=places,
             limits=limits,
+            turns=turns,
             on_ended=self._ended,
-            on_death=lambda number: ledger.end_generation(identity.session_id, number, "worker-died"),
+            on_death=lambda number, why: ledger.end_generation(identity.session_id, number, why),
         )
+        self._leaving = False
         self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
 
     # -- what the wire calls
@@ -247,6 +252,10 @@ class SessionGateway:
             if not self._workers.closed:
                 LOG.warning("a session's worker could not be started ahead of its first query")
 
+    def leave(self) -> None:
+        """Take no further query; those that were admitted go on."""
+        self._leaving = True
+
     def close(self, reason: str = SESSION_CLOSED) -> None:
         """End the worker and the parser; running queries are recorded as failed, for this reason."""
         self._workers.close(reason)
@@ -287,9 +296,13 @@ class SessionGateway:
         ------
         QueryRefused
             `too-many-queries`.
+        Restarting
+            The gateway is about to stop.
         """
-        if len(self._open_queries()) >= MAX_OPEN:
-            raise refusals.too_many_queries(MAX_OPEN)
+        if self._leaving:
+            raise refusals.restarting()
+        if len(self._open_queries()) >= self._limits.open:
+            raise refusals.too_many_queries(self._limits.open, self._limits.running)
 
     def admit(self, workspace: Workspace, tables: Sequence[Table], work: Work) -> Admission:
         """Record what was decided and make its ticket good.
@@ -349,16 +362,29 @@ class SessionGateway:
         return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}
 
     def _ended(self, ended: Ended) -> None:
+        query_id = QueryId(ended.handle[: 2 * ID_BYTES])
         if ended.status != "finished":
-            self.saved.failed(ended.handle[: 2 * ID_BYTES])
+            self.saved.failed(query_id)
         if ended.digest:
-            self.governance.releases.finished(ended.handle[: 2 * ID_BYTES], ended.digest)
+            self.governance.releases.finished(query_id, ended.digest)
+        if ended.reason in WEARS:
+            self._replace(query_id)
         kinds = {"finished": QueryEventKind.FINISHED, "cancelled": QueryEventKind.CANCELLED}
         self._ledger.end(
-            QueryId(ended.handle[: 2 * ID_BYTES]),
+            query_id,
             kinds.get(ended.status, QueryEventKind.FAILED),
             rows=ended.rows,
             size=ended.bytes,
             reason=ended.reason,
             digest=ended.digest,
         )
+
+    def _replace(self, query_id: QueryId) -> None:
+        """Put a fresh worker in the place of one whose memory ran out, unless it keeps saved tables."""
+        worn = [
+            q.generation
+            for q in self._ledger.open_of(self.identity.session_id)
+            if q.event.query_id == query_id
+        ]
+        if worn and not self.saved.names(worn[0]) and self._workers.retire(worn[0]):
+            threading.Thread(target=self.warm, daemon=True).start()

@@ -11,11 +11,13 @@ from catalog.gateway import refusals
 from catalog.gateway.admission import QueryLimits
 from catalog.gateway.guard import SessionId
 from catalog.gateway.processes import Ended, Starter, WorkerProcess
+from catalog.gateway.turns import Turns
 from catalog.gateway.workspace import Places, Workspace, views
 
 ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
 SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
+WORKER_DIED: Final = "worker-died"
 
 
 class Workers:
@@ -26,7 +28,7 @@ class Workers:
     on_ended
         Told of the end of every query that a worker reports.
     on_death
-        Told the number of a worker that has gone; its queries have no other end.
+        Told the number of a worker that has gone, and why; its queries have no other end.
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class Workers:
         starter: Starter,
         places: Places,
         limits: QueryLimits,
+        turns: Turns,
         on_ended: Callable[[Ended], None],
-        on_death: Callable[[int], None],
+        on_death: Callable[[int, str], None],
     ) -> None:
         self._session_id, self._starter, self._places, self._limits = session_id, starter, places, limits
+        self._turns = turns
         self._on_ended, self._on_death = on_ended, on_death
         self._lock = threading.Lock()
         self._current: WorkerProcess | None = None
@@ -98,6 +102,15 @@ class Workers:
             if worker.generation == generation:
                 worker.stop()
 
+    def retire(self, generation: int) -> bool:
+        """Have a worker leave when its queries have ended; False if it is not the current one."""
+        with self._lock:
+            if self._current is None or self._current.generation != generation:
+                return False
+            self._current.drain()
+            self._current = None
+            return True
+
     def close(self, reason: str) -> None:
         """End them all; nothing is started any more, for this reason."""
         with self._lock:
@@ -138,6 +151,8 @@ class Workers:
             self._configuration(workspace, generation),
             on_ended=self._on_ended,
             on_death=self._died,
+            session_id=self._session_id,
+            turns=self._turns,
             generation=generation,
         )
         self._all.append(self._current)
@@ -156,10 +171,11 @@ class Workers:
             "batch_rows": self._limits.batch_rows,
             "saved_rows": self._limits.saved_rows,
             "saved_bytes": self._limits.saved_bytes,
+            "result_bytes": self._limits.result,
         }
 
     def _died(self, worker: WorkerProcess) -> None:
-        self._on_death(worker.generation)
+        self._on_death(worker.generation, self._closed or WORKER_DIED)
         with self._lock:
             if worker in self._all:
                 self._all.remove(worker)

@@ -31,6 +31,18 @@ FAILURES = {  # reason: (Korean, English)
         "The query needed more memory than allowed and was stopped. Select fewer columns and rows, "
         "or aggregate first.",
     ),
+    "spill-limit": (
+        "질의의 중간 결과가 메모리와 임시 저장 한도를 모두 넘어 중단했습니다. 조인과 정렬 전에 필요한 "
+        "열과 행만 고르거나 집계를 먼저 하세요.",
+        "What the query had to keep exceeded both its memory and its scratch space, so it was stopped. "
+        "Select fewer columns and rows, or aggregate, before joining or sorting.",
+    ),
+    "result-limit": (
+        "질의 결과가 한도({result_bytes:,} bytes)를 넘어 중단했습니다. 필요한 열과 행만 고르거나 "
+        "집계를 먼저 하세요.",
+        "The result is larger than {result_bytes:,} bytes and was stopped. Select fewer columns and rows, "
+        "or aggregate first.",
+    ),
     "query-error": ("질의를 실행할 수 없습니다: {detail}", "The query could not run: {detail}"),
     "unknown-ticket": (
         "이 표(ticket)는 없거나 이미 쓰였거나 만료되었습니다. 질의를 다시 실행하세요.",
@@ -61,6 +73,7 @@ class Query:
         self.reason = ""  # why it must stop; the first one counts
         self.wording = ("", "")  # Korean and English, where the broker words it
         self.lock = threading.Lock()
+        self.turn = threading.Event()  # the broker says when, or it has to stop
         self.context: Any = None  # valid only while the call runs: cleared under the lock
         self.cursor: duckdb.DuckDBPyConnection | None = None
 
@@ -68,6 +81,7 @@ class Query:
         """Interrupt it for this reason."""
         with self.lock:
             self.reason = self.reason or reason
+            self.turn.set()
             if self.cursor is not None:
                 self.cursor.interrupt()
 
@@ -112,6 +126,8 @@ def reason_of(query: Query, error: BaseException) -> str:
         return query.reason
     if query.save_as and isinstance(error, OverflowError):
         return "saved-too-large"
+    if "max_temp_directory_size" in str(error):
+        return "spill-limit"
     if isinstance(error, (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError)):
         return "memory-limit"
     if "Out of Memory" in str(error) or "bad_alloc" in str(error) or "failed to allocate" in str(error):

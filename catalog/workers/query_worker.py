@@ -2,11 +2,12 @@
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
 `admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
-`cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`, `drain`,
-`inspect {number, sql, seconds}` for the broker's own eyes, answered `inspected {number, rows}`; out
-`ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
+`go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`,
+`drain`, `inspect {number, sql, seconds}` for the broker's own eyes, answered `inspected {number, rows}`; out
+`ready`, `broken`, `admitted`, `ask {handle}`, `progress {handle, rows, percent}`,
 `finished {handle, status, rows, bytes, seconds, reason, digest}`.
-An admitted handle is good once, for `ttl` seconds; the reader of what is run holds its socket already.
+An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
+runs it at the broker's `go`; so does what is `run` and `waits`. The reader of what is run holds its socket.
 `save_as` keeps the rows as `campus.<name>` instead of sending them.
 """
 
@@ -58,7 +59,7 @@ def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     spill = settings["spill"]
     if spill:
         os.makedirs(spill, exist_ok=True)  # noqa: PTH103
-        connection.execute(f"SET max_temp_directory_size = '{int(settings['spill_size'])}B'")
+        connection.execute(f"SET max_temp_directory_size = '{spill_room(spill, settings['spill_size'])}B'")
     connection.execute("SET temp_directory = ?", [spill or ""])
     connection.execute("SET allowed_paths = ?", [settings["files"]])
     connection.execute("SET enable_external_access = false")
@@ -66,6 +67,12 @@ def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection.execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def spill_room(folder: str, most: int) -> int:
+    """What may be spilled [bytes]: less than the folder holds, so that the engine says it is full."""
+    found = os.statvfs(folder)
+    return min(int(most), found.f_bavail * found.f_frsize * 9 // 10)
 
 
 def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -83,6 +90,7 @@ class Worker(flight.FlightServerBase):
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
         self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
+        self.result_bytes = int(settings["result_bytes"])
         self.engine = open_engine(settings)
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
@@ -102,6 +110,7 @@ class Worker(flight.FlightServerBase):
             told = self.told.pop(ticket.ticket.hex(), None)
         if query is None:
             raise failed(told or words("unknown-ticket"))
+        self.control.send(op="ask", handle=query.handle)
         try:
             reader = self.open(query, context)
         except BaseException as error:
@@ -110,8 +119,6 @@ class Worker(flight.FlightServerBase):
 
     def run_into(self, query: Query, sink: Sink) -> None:
         """Run a statement into the socket that its reader holds already."""
-        with self.lock:
-            self.running[query.handle] = query
         problem: BaseException | None = None
         try:
             reader = self.open(query, sink)
@@ -129,9 +136,10 @@ class Worker(flight.FlightServerBase):
         sink.close()
 
     def open(self, query: Query, context: Any) -> pa.RecordBatchReader:
-        """Begin to run; `context` tells when the reader has gone."""
-        query.started = time.monotonic()
+        """Begin to run when it is its turn; `context` tells when the reader has gone."""
         query.context = context
+        query.turn.wait()
+        query.started = time.monotonic()
         query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         if query.reason:
             raise duckdb.InterruptException("cancelled before start")
@@ -168,6 +176,9 @@ class Worker(flight.FlightServerBase):
         for batch in reader:
             if query.reason:
                 raise duckdb.InterruptException("stopped")
+            if query.bytes + batch.nbytes > self.result_bytes:
+                query.stop("result-limit")
+                raise duckdb.InterruptException("too large")
             query.rows += batch.num_rows
             query.bytes += batch.nbytes
             if query.kept is not None and not query.save_as:
@@ -212,6 +223,7 @@ class Worker(flight.FlightServerBase):
             detail=one_line(error),
             saved_rows=self.saved_rows,
             saved_bytes=self.saved_bytes,
+            result_bytes=self.result_bytes,
         )
 
     def watch(self) -> None:
@@ -248,8 +260,17 @@ class Worker(flight.FlightServerBase):
                     self.control.send(op="admitted", handle=handle)
                 case "run":
                     query = Query(message)
+                    if not message["waits"]:
+                        query.turn.set()
+                    with self.lock:  # here, so that the next message finds it
+                        self.running[handle] = query
                     sink = Sink(self.control.descriptor(), query.must_stop)
                     threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
+                case "go":
+                    with self.lock:
+                        known = self.running.get(handle)
+                    if known is not None:
+                        known.turn.set()
                 case "cancel":
                     said = str(message.get("ko", "")), str(message.get("en", ""))
                     self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)

@@ -68,6 +68,11 @@ def parser() -> argparse.ArgumentParser:
         "--checkpoint", action="append", help="따로 보관한 체크포인트 / a checkpoint kept elsewhere"
     )
 
+    metrics = commands.add_parser(
+        "metrics", help="데이터 관문의 계수를 출력 / the gateway's counters, for Prometheus"
+    )
+    _state(metrics)
+
     for name, text in (
         ("test", "모든 시험을 실행 / run all tests"),
         ("check", "시험 + 형식 + 타입 / tests, format, types"),
@@ -94,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "ingest": "hub_config.cli.ingest",
             "synth": "hub_config.cli.synth",
             "audit": "hub_config.cli.audit",
+            "metrics": "hub_config.cli.metrics",
             "test": "hub_config.cli.quality",
             "check": "hub_config.cli.quality",
             "fix": "hub_config.cli.quality",

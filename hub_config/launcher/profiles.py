@@ -132,8 +132,13 @@ def worker(
         uid=places.engine_uid(settings, isolation),
         user="engine",
         workdir=places.SCRATCH,
-        limits=Limits(memory=memory, processes=_WORKER_PROCESSES, cpu=settings.session_cpu),
-        tmp_size=memory,
+        limits=Limits(
+            memory=memory
+            + settings.query_spill,  # its scratch is memory; it keeps its own data below `memory`
+            processes=_WORKER_PROCESSES,
+            cpu=settings.session_cpu,
+        ),
+        tmp_size=settings.query_spill,
         umask=0o000,  # the session's user must be able to connect to the socket the worker makes
     )
 

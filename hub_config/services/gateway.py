@@ -39,24 +39,33 @@ def broker_of(settings: Settings) -> Broker:
         starter=launcher,
         run=settings.run,
         admin=settings.socket("gateway"),
-        limits=QueryLimits(memory=settings.query_memory, seconds=float(settings.query_seconds)),
+        limits=QueryLimits(
+            memory=settings.query_memory,
+            spill=settings.query_spill,
+            seconds=float(settings.query_seconds),
+            result=settings.query_result,
+            running=settings.query_running,
+            open=settings.query_open,
+        ),
+        at_once=settings.queries_at_once,
         walled=launcher.ping()["mode"] != Mode.NONE,
     )
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; running queries are recorded as ended."""
+    """Serve until SIGTERM or SIGINT, let running queries end for a while; a second signal stops at once."""
     parser = argparse.ArgumentParser(description="The Campus gateway: every row passes here.")
     parser.add_argument("--state", required=True, help="folder that holds all state")
     settings = load({"state": parser.parse_args().state})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.setrecursionlimit(NESTING)
+    broker = broker_of(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    broker = broker_of(settings)
+        signal.signal(number, lambda *_: broker.hurry() if stop.is_set() else stop.set())
     broker.start()
     stop.wait()
+    broker.drain(settings.gateway_drain)
     broker.stop()
     return 0
 

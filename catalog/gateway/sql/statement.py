@@ -127,6 +127,8 @@ def _statements(parsed: Any, text: str) -> list[dict[str, Any]]:
     if parsed.get("error"):
         if parsed.get("error_type") == "parser":
             raise refusals.syntax_error(str(parsed.get("error_message", "")))
+        if parsed.get("error_type") != "not implemented":  # out of memory, say: no word on what it is
+            raise refusals.parser_failed()
         raise _not_select(text)
     statements = parsed.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:

@@ -187,6 +187,7 @@ class Installation:
     run: Path
     descriptions: Mapping[str, Dataset]
     limits: QueryLimits
+    at_once: int = 16
 
     def open(self, person: str = "minji", project: str = "open-data") -> str:
         """A new session; returns the address of its socket."""
@@ -213,19 +214,24 @@ def new_broker(made: Installation) -> Broker:
         run=made.run,
         admin=made.run / "gateway.sock",
         limits=made.limits,
+        at_once=made.at_once,
         walled=False,
     )
 
 
 @contextlib.contextmanager
 def installation(
-    warehouse: Warehouse, descriptions: Mapping[str, Dataset], run: Path, limits: QueryLimits
+    warehouse: Warehouse,
+    descriptions: Mapping[str, Dataset],
+    run: Path,
+    limits: QueryLimits,
+    at_once: int = 16,
 ) -> Iterator[Installation]:
     guard, starter = GuardSimulator(), PlainStarter()
     made = Installation(
         broker=None,  # type: ignore[arg-type]
         guard=guard, starter=starter, warehouse=warehouse, run=run, descriptions=descriptions,
-        limits=limits,
+        limits=limits, at_once=at_once,
     )  # fmt: skip
     made.broker = new_broker(made)
     made.broker.start()

@@ -18,6 +18,7 @@ from catalog.descriptions import Dataset
 from catalog.descriptions.scope import WHOLE, Scope, scope_of
 from catalog.gateway import watch
 from catalog.gateway.guard import GrantedTable, QueryEventKind
+from catalog.gateway.metrics import Metrics
 from catalog.gateway.queries import Ledger
 from catalog.warehouse import Publication, Warehouse
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS
@@ -343,7 +344,7 @@ def test_what_a_killed_broker_left_open_is_recorded_with_its_parts(
         del table["partitions"]  # as an earlier release wrote it
     (tmp_path / "old.json").write_text(json.dumps(entry), "utf-8")
     guard = GuardSimulator()
-    ledger = Ledger(guard, tmp_path)
+    ledger = Ledger(guard, tmp_path, Metrics())
     assert ledger.recover() == 2
     ledger.close()
     assert [e.kind for e in guard.events] == [QueryEventKind.FAILED] * 2
