@@ -152,7 +152,8 @@ class Worker(flight.FlightServerBase):
             cursor.execute(f"DROP TABLE {table}")
             raise OverflowError
         if query.kept is not None:
-            query.kept += cursor.execute(f"SELECT * FROM {table}").to_arrow_table().to_batches()  # noqa: S608
+            rest: Any = cursor.execute(f"SELECT * FROM {table}").to_arrow_table()  # noqa: S608
+            query.kept += rest.to_batches()
         return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
 
     def drop(self, name: str) -> None:
