@@ -89,8 +89,8 @@ def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> s
     text = f"{head}a AS ({body}) SELECT {_list(shown)} FROM a ORDER BY {_list(order)}"
     if nothing:
         return text + " LIMIT 0"
-    limit = f" LIMIT {plan.limit}" if plan.limit >= 0 else ""
-    return text + limit + (f" OFFSET {plan.offset}" if plan.offset else "")
+    upto = f" LIMIT {plan.limit}" if plan.limit >= 0 else ""
+    return text + upto + (f" OFFSET {plan.offset}" if plan.offset else "")
 
 
 def few(table: str, one: Cells, other: Cells, rules: Rules) -> str:
@@ -116,9 +116,12 @@ def few(table: str, one: Cells, other: Cells, rules: Rules) -> str:
         parts.append(f"c{side} AS (SELECT *, {cell} FROM ({rank}))")
         same = [f"r.in{side}", *(f"r.{key} IS NOT DISTINCT FROM c{side}.{key}" for key in keys)]
         joins += f" LEFT JOIN c{side} ON {' AND '.join(same)}"
-    names = [f"r.u{i}" for i in range(len(_unit_columns(rules)))]
+    # a unit once a pair of cells, and as a number: 64 bits tell a city's people apart
+    once = ["hash(" + _list(f"r.u{i}" for i in range(len(rules.unit))) + ") AS u0"]
+    seen = _list([*(once if rules.unit else ["sum(r.u0) AS u0"]), "c1.cell AS a", "c2.cell AS b"])
+    units = units if rules.counted else "count(DISTINCT u0)"
     parts += [
-        f"l AS (SELECT {_list([*names, 'c1.cell AS a', 'c2.cell AS b'])} FROM r{joins})",
+        f"l AS MATERIALIZED (SELECT {seen} FROM r{joins} GROUP BY ALL)",
         # each row under its cell and under its whole answer: first of one side, then of the other
         f"x AS (SELECT *, unnest([a, {whole}]) AS one FROM l WHERE a IS NOT NULL)",
         f"y AS (SELECT *, unnest([b, {whole}]) AS two FROM l WHERE b IS NOT NULL)",
