@@ -82,7 +82,7 @@ def test_sessions_work_through_a_restart_under_load(gateway: Installation) -> No
         thread.start()
     for _ in range(2):
         before = list(answered)
-        until(lambda before=before: all(a > b for a, b in zip(answered, before, strict=True)), 30)  # type: ignore[misc]
+        until(lambda before=before: all(a > b for a, b in zip(answered, before, strict=True)), 30)
         gateway.broker.drain(20.0)
         gateway.restart()
     before = list(answered)

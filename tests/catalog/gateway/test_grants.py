@@ -18,6 +18,7 @@ from catalog.descriptions import Dataset
 from catalog.descriptions.scope import WHOLE, Scope, scope_of
 from catalog.gateway import watch
 from catalog.gateway.guard import GrantedTable, QueryEventKind
+from catalog.gateway.metrics import Metrics
 from catalog.gateway.queries import Ledger
 from catalog.warehouse import Publication, Warehouse
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS
@@ -243,7 +244,7 @@ def test_a_grant_that_ends_ends_the_query_that_runs_by_it_and_the_session_goes_o
     until(lambda: ended(gateway) == [(QueryEventKind.CANCELLED, "grant-ended")])
     until(
         lambda: (
-            len(gateway.starter.pids("query_worker.py")) == 1 and ("11140", "2025-01") not in mounted(gateway)
+            len(gateway.starter.pids("query_worker")) == 1 and ("11140", "2025-01") not in mounted(gateway)
         )
     )
     assert run(client, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
@@ -287,10 +288,10 @@ def test_a_reader_that_takes_no_rows_keeps_no_query_alive(
     made = grant(gateway, WHOLE)
     rows = reader(info(client, MANY))
     rows.read_chunk()  # and then no more
-    [serving] = gateway.starter.pids("query_worker.py")
+    [serving] = gateway.starter.pids("query_worker")
     taken_back(gateway, made)
     until(lambda: ended(gateway) == [(QueryEventKind.CANCELLED, "grant-ended")], 20)
-    until(lambda: serving not in gateway.starter.pids("query_worker.py"), 20)
+    until(lambda: serving not in gateway.starter.pids("query_worker"), 20)
     assert run(client, "SELECT 1 AS one").num_rows == 1
     with suppress(flight.FlightError, OSError, StopIteration):
         while True:
@@ -328,7 +329,7 @@ def test_a_session_that_runs_nothing_gives_up_files_that_are_no_longer_granted(
     assert len(mounted(gateway)) == len(GUS) * len(MONTHS)
     cut(gateway, made)
     until(lambda: mounted(gateway) == {("11110", "2025-01")})
-    until(lambda: len(gateway.starter.pids("query_worker.py")) == 1)
+    until(lambda: len(gateway.starter.pids("query_worker")) == 1)
 
 
 def test_what_a_killed_broker_left_open_is_recorded_with_its_parts(
@@ -343,7 +344,7 @@ def test_what_a_killed_broker_left_open_is_recorded_with_its_parts(
         del table["partitions"]  # as an earlier release wrote it
     (tmp_path / "old.json").write_text(json.dumps(entry), "utf-8")
     guard = GuardSimulator()
-    ledger = Ledger(guard, tmp_path)
+    ledger = Ledger(guard, tmp_path, Metrics())
     assert ledger.recover() == 2
     ledger.close()
     assert [e.kind for e in guard.events] == [QueryEventKind.FAILED] * 2
