@@ -57,6 +57,10 @@ def listing(name: str, command: Any, workspace: Workspace) -> Any:
             return pa.table({"table_type": [TABLE_TYPE]}, schema=_schema("table_type!"))
         case "CommandGetSqlInfo":
             return _sql_info(command)
+        case "CommandGetPrimaryKeys":  # what is granted are views: they have no keys
+            return _PRIMARY_KEYS.empty_table()
+        case "CommandGetExportedKeys" | "CommandGetImportedKeys":
+            return _FOREIGN_KEYS.empty_table()
         case _:
             return _tables(command, workspace)
 
@@ -117,3 +121,19 @@ def _matches(pattern: str, name: str) -> bool:
     """SQL LIKE, case-blind; an empty pattern matches."""
     parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
     return not pattern or re.fullmatch("".join(parts), name, re.I) is not None
+
+
+_NUMBER: Final = pa.field("key_sequence", pa.int32(), nullable=False)
+_PRIMARY_KEYS: Final = pa.schema(
+    [*_schema("catalog_name", "db_schema_name", "table_name!", "column_name!", "key_name"), _NUMBER]
+)
+_FOREIGN_KEYS: Final = pa.schema(
+    [
+        *_schema("pk_catalog_name", "pk_db_schema_name", "pk_table_name!", "pk_column_name!"),
+        *_schema("fk_catalog_name", "fk_db_schema_name", "fk_table_name!", "fk_column_name!"),
+        _NUMBER,
+        *_schema("fk_key_name", "pk_key_name"),
+        pa.field("update_rule", pa.uint8(), nullable=False),
+        pa.field("delete_rule", pa.uint8(), nullable=False),
+    ]
+)

@@ -13,6 +13,11 @@ from google.protobuf.message import DecodeError
 PACKAGE: Final = "arrow.flight.protocol.sql"
 _STRING, _BYTES, _UINT32, _BOOL = 9, 12, 13, 8  # FieldDescriptorProto.Type
 _ONE, _MANY = 1, 3  # FieldDescriptorProto.Label
+_TABLE: Final = (
+    ("catalog", 1, _STRING, _ONE),
+    ("db_schema", 2, _STRING, _ONE),
+    ("table", 3, _STRING, _ONE),
+)
 _FIELDS: Final[dict[str, tuple[tuple[str, int, int, int], ...]]] = {
     "CommandStatementQuery": (("query", 1, _STRING, _ONE), ("transaction_id", 2, _BYTES, _ONE)),
     "CommandGetSqlInfo": (("info", 1, _UINT32, _MANY),),
@@ -26,6 +31,9 @@ _FIELDS: Final[dict[str, tuple[tuple[str, int, int, int], ...]]] = {
         ("include_schema", 5, _BOOL, _ONE),
     ),
     "CommandGetTableTypes": (),
+    "CommandGetPrimaryKeys": _TABLE,
+    "CommandGetExportedKeys": _TABLE,
+    "CommandGetImportedKeys": _TABLE,
     "CommandPreparedStatementQuery": (("prepared_statement_handle", 1, _BYTES, _ONE),),
     "ActionCreatePreparedStatementRequest": (
         ("query", 1, _STRING, _ONE),

@@ -205,8 +205,8 @@ class SessionGateway:
         self._workers.kill(generation)
 
     def renew(self) -> None:
-        """Make the worker anew if it holds files that may no longer be read."""
-        self._workers.renew(self.workspace())
+        """Make the worker anew if the next statement would."""
+        self._workers.renew(self.workspace)
 
     def workspace(self) -> Workspace:
         """What may be read now."""

@@ -43,7 +43,7 @@ class Session(Protocol):
         ...
 
     def renew(self) -> None:
-        """Make the worker anew if it holds files that may no longer be read."""
+        """Make the worker anew if the next statement would."""
         ...
 
 

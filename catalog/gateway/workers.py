@@ -18,6 +18,7 @@ ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRP
 SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
 WORKER_DIED: Final = "worker-died"
+_AHEAD: Final = threading.Semaphore(1)
 
 
 class Workers:
@@ -70,11 +71,23 @@ class Workers:
         with self._lock:
             return bool(self._closed)
 
-    def renew(self, workspace: Workspace) -> None:
-        """Make the worker anew if it holds files that may no longer be read."""
+    def renew(self, workspace: Callable[[], Workspace]) -> None:
+        """Make the worker anew if the next statement would: at once if it holds files no longer to be read.
+
+        Otherwise one session after the other, so that a new version of what all read starts no crowd.
+        """
+        now = workspace()
         with self._lock:
-            if self._current is not None and not self._closed and not self._files <= set(workspace.files):
-                self._ready(workspace)
+            if not self._outdated(now):
+                return
+            if not self._files <= set(now.files):
+                self._ready(now)
+                return
+        with _AHEAD:
+            now = workspace()
+            with self._lock:
+                if self._outdated(now):
+                    self._ready(now)
 
     def generation_for(self, workspace: Workspace) -> int:
         """Number of the worker that would run a query now; that of a new one if one would be made."""
@@ -122,6 +135,9 @@ class Workers:
     def _every(self) -> tuple[WorkerProcess, ...]:
         with self._lock:
             return tuple(self._all)
+
+    def _outdated(self, workspace: Workspace) -> bool:
+        return self._current is not None and not self._closed and not self._serves(workspace)
 
     def _serves(self, workspace: Workspace) -> bool:
         return self._current is not None and self._current.alive and self._key == workspace.key

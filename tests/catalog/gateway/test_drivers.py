@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
@@ -15,7 +18,9 @@ from catalog.gateway.listings import arrow_schema
 from catalog.gateway.messages import encode
 from catalog.gateway.workspace import Versions, resolve
 from tests.catalog.gateway.conftest import ROWS
-from tests.catalog.gateway.simulator import Installation, run, until, utc_now
+from tests.catalog.gateway.simulator import Installation, info, reader, run, until, utc_now
+
+QUERY = "SELECT line, sum(boardings) AS n FROM subway_ridership GROUP BY line ORDER BY line LIMIT 5"
 
 
 def test_adbc_statements_and_metadata(gateway: Installation) -> None:
@@ -127,3 +132,57 @@ def test_listed_types_are_the_ones_that_stream(gateway: Installation) -> None:
         for table in workspace.tables.values():
             cursor.execute(f"SELECT * FROM {table.name} LIMIT 1")
             assert pa.schema(cursor.fetch_arrow_table().schema).equals(arrow_schema(table)), table.name
+
+
+def test_pandas_and_polars_read_through_the_driver(gateway: Installation, tmp_path: Path) -> None:
+    """With the session's own pandas and Polars, and the driver beside them."""
+    site = Path(adbc.__file__).parents[1]
+    for name in ("adbc_driver_flightsql", "adbc_driver_manager"):
+        (tmp_path / name).symlink_to(site / name)
+    ran = subprocess.run(
+        [gateway.starter.python, "-P", str(Path(__file__).with_name("frames.py")), gateway.open(), QUERY],
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    wanted = run(flight.connect(gateway.open()), QUERY).to_pylist()
+    assert found["pandas"] == found["polars"] == [{**row, "n": int(row["n"])} for row in wanted]
+    assert len(wanted) == 5
+    assert (found["bound"], found["rows"], found["types"][0]) == (400, ROWS, "String")
+
+
+def test_metadata_as_drivers_ask_for_it(gateway: Installation) -> None:
+    """Catalogues, schemas, tables with and without their columns, types, and what the server is."""
+    client: Any = flight.connect(gateway.open())
+
+    def listed(name: str, **fields: Any) -> list[dict[str, Any]]:
+        answer = client.get_flight_info(flight.FlightDescriptor.for_command(encode(name, **fields)))
+        (endpoint,) = answer.endpoints
+        table = client.do_get(endpoint.ticket).read_all()
+        assert table.schema.equals(answer.schema), name
+        return list(table.to_pylist())
+
+    assert [row["catalog_name"] for row in listed("CommandGetCatalogs")] == ["memory"]
+    (schema,) = listed("CommandGetDbSchemas")
+    assert (schema["catalog_name"], schema["db_schema_name"]) == ("memory", "campus")
+    assert listed("CommandGetDbSchemas", db_schema_filter_pattern="no%") == []
+    assert [row["table_type"] for row in listed("CommandGetTableTypes")] == ["VIEW"]
+    plain = listed("CommandGetTables", include_schema=False)
+    assert [row["table_name"] for row in plain] == [
+        "card_sales", "dong_codes", "gu_boundary", "subway_ridership",
+    ]  # fmt: skip
+    assert "table_schema" not in plain[0]
+    (one,) = listed("CommandGetTables", include_schema=True, table_name_filter_pattern="dong_codes")
+    streamed = reader(info(client, "SELECT * FROM dong_codes LIMIT 0")).schema
+    assert pa.ipc.read_schema(pa.py_buffer(one["table_schema"])).names == streamed.names
+    for nothing in ({"table_types": ["TABLE"]}, {"catalog": "other"}):
+        assert listed("CommandGetTables", include_schema=True, **nothing) == [], nothing
+    known = {row["info_name"]: row["value"] for row in listed("CommandGetSqlInfo", info=[0, 3])}
+    assert sorted(known) == [0, 3]
+    assert known[0].startswith("Campus") and known[3] is True, "its name, and that it only reads"
+    for name in ("CommandGetPrimaryKeys", "CommandGetImportedKeys", "CommandGetExportedKeys"):
+        assert listed(name, table="dong_codes") == []
+    assert gateway.guard.kinds().count("admitted") == 1, "listings are no queries"

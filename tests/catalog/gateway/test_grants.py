@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -318,6 +319,21 @@ def test_a_guard_that_cannot_be_asked_grants_nothing_after_a_while(
     assert run(client, "SELECT count(*) AS n FROM card_spending").to_pylist() == [
         {"n": len(GUS) * len(MONTHS) * EACH}
     ]
+
+
+def test_a_worker_is_ready_for_what_is_granted_before_it_is_asked_for(
+    gateway: Installation, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "IDLE", 1)
+    run(client, "SELECT 1")
+    started = len(gateway.starter.files)
+    grant(gateway, WHOLE)
+    until(lambda: len(gateway.starter.files) == started + 1)
+    assert mounted(gateway)
+    until(lambda: len(gateway.starter.pids("query_worker")) == 1)
+    parts(client)
+    time.sleep(2 * watch.EVERY)
+    assert len(gateway.starter.files) == started + 1, "neither the statement nor the watch makes another"
 
 
 def test_a_session_that_runs_nothing_gives_up_files_that_are_no_longer_granted(
