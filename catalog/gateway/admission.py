@@ -57,6 +57,8 @@ class Work:
         The name its result is kept under, if any; the saved tables it reads.
     into
         Where the worker writes the rows; without it they wait for a ticket.
+    lists, explain
+        See `sql.statement.Statement`.
     """
 
     runs: str
@@ -65,6 +67,8 @@ class Work:
     save_as: str = ""
     saved: frozenset[str] = frozenset()
     into: socket.socket | None = None
+    lists: tuple[tuple[str, str], ...] = ()
+    explain: tuple[str, ...] = ()
 
     @property
     def recorded(self) -> str:
@@ -75,4 +79,10 @@ class Work:
     @property
     def order(self) -> Mapping[str, Any]:
         """The same for the worker."""
-        return {"sql": self.runs, "parameters": self.parameters.wire, "save_as": self.save_as}
+        return {
+            "sql": self.runs,
+            "parameters": self.parameters.wire,
+            "save_as": self.save_as,
+            "lists": self.lists,
+            "explain": self.explain,
+        }

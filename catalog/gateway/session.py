@@ -30,6 +30,7 @@ from catalog.gateway.workspace import (
     Workspace,
     asked_versions,
     code_systems,
+    columns_of,
     facts,
     pinned,
     quoted,
@@ -135,6 +136,7 @@ class SessionGateway:
                         self.parser,
                         code_systems(workspace, self.codes),
                         parameters.names,
+                        columns_of(workspace),
                     ),
                 )
             except refusals.QueryRefused as refused:
@@ -147,6 +149,8 @@ class SessionGateway:
             used = statement.tables & set(kept)
             tables = {t.name: t for t in workspace.demand(sorted(statement.tables - used))}
             tables |= {t.name: t for t in self.saved.sources(used, generation)}
+            if save_as is not None and statement.explain:
+                raise refusals.explain_unsupported()
             if save_as is not None:
                 self.saved.demand_free(save_as, self._open_queries(), statement.tables)
             return self.admit(
@@ -154,6 +158,9 @@ class SessionGateway:
                 [tables[name] for name in sorted(tables)],
                 Work(
                     runs=statement.text,
+                    shown=statement.shown,
+                    lists=statement.lists,
+                    explain=statement.explain,
                     parameters=parameters,
                     save_as=save_as or "",
                     saved=frozenset(used),

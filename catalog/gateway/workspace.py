@@ -302,6 +302,14 @@ def code_systems(workspace: Workspace, codes: Mapping[str, Mapping[str, str]]) -
     }
 
 
+def columns_of(workspace: Workspace) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Table → its columns with the engine's types, in order."""
+    return {
+        table.name: tuple((f.name, f.duckdb_type) for f in table.snapshot.fields)
+        for table in workspace.readable.values()
+    }
+
+
 def facts(tables: Sequence[Table], geometry: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """What a reader should know of a result: labels and geometry columns ({name: crs})."""
     return {

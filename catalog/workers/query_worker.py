@@ -1,8 +1,9 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
-`admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
-`cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`, `drain`; out
+`admit {handle, sql, parameters, save_as, lists, explain, seconds, ttl}`, `run` of the same with the socket
+to write into, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`,
+`drain`; out
 `ready`, `broken`, `admitted`, `progress {handle, rows, percent}`,
 `finished {handle, status, rows, bytes, seconds, reason}`.
 An admitted handle is good once, for `ttl` seconds; the reader of what is run holds its socket already.
@@ -24,6 +25,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from . import plan
 from .control import Control, bound
 from .query import CANCELLED, Query, one_line, reason_of, words
 from .sink import Sink
@@ -81,6 +83,7 @@ class Worker(flight.FlightServerBase):
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
         self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
+        self.files = tuple(map(str, settings["files"]))
         self.engine = open_engine(settings)
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
@@ -133,8 +136,12 @@ class Worker(flight.FlightServerBase):
         query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         if query.reason:
             raise duckdb.InterruptException("cancelled before start")
+        for name, values in query.lists:  # ends with the cursor
+            query.cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({values})")
         if query.save_as:
             return self.save(query, query.cursor)
+        if query.explain:
+            return self.explain(query, query.cursor)
         relation = query.cursor.sql(query.sql, params=query.parameters or None)
         reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
@@ -150,6 +157,18 @@ class Worker(flight.FlightServerBase):
             cursor.execute(f"DROP TABLE {table}")
             raise OverflowError
         return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
+
+    def explain(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+        """The plan, without the names of files."""
+        analyze = "ANALYZE" in query.explain
+        how = "ANALYZE, FORMAT json" if analyze else "FORMAT json"
+        row = cursor.execute(f"EXPLAIN ({how}) {query.sql}", query.parameters or None).fetchone()
+        operators = plan.shown(row[1], self.files) if row else []
+        said = (
+            json.dumps(operators, ensure_ascii=False) if "JSON" in query.explain else plan.as_text(operators)
+        )
+        key = "analyzed_plan" if analyze else "physical_plan"
+        return pa.table({"explain_key": [key], "explain_value": [said]}).to_reader()
 
     def drop(self, name: str) -> None:
         """Forget a saved table, if there is one."""
