@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.gateway.guard import QueryId
 from catalog.gateway.parameters import NONE, Parameters
-from catalog.gateway.sql.tree import CATALOG, SCHEMA
+from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.workspace import quoted
 
 

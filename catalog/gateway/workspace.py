@@ -15,7 +15,8 @@ from catalog.descriptions.scope import Scope, wanted
 from catalog.descriptions.variants import sql_name
 from catalog.gateway import refusals
 from catalog.gateway.guard import GrantedTable, ScannedTable, SessionId
-from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
+from catalog.gateway.sql.show import CATALOG, SCHEMA
+from catalog.gateway.sql.tree import fold
 from catalog.warehouse import (
     Snapshot,
     Warehouse,

@@ -113,6 +113,8 @@ def prepare(
         canonical = _canonical(parsed, parser)
     except RecursionError:
         raise refusals.too_deep() from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise refusals.parser_failed() from error  # what came back is no tree of the engine's
     return Statement(
         text=canonical,
         tables=found.tables.union(*(values.tables for _, values in asked)),
