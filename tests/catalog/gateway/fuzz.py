@@ -109,9 +109,10 @@ class Texts:
         if depth > 0 and self.chance(0.3):
             entries = []
             for _ in range(self.random.randint(1, 2)):
-                inner = self.query(depth - 2)
+                name = self.pick(*_NAMES)  # and now and then one that reads its own name
+                inner = f"SELECT * FROM {name}" if self.chance(0.2) else self.query(depth - 2)
                 how = self.pick("", "", "MATERIALIZED ", "NOT MATERIALIZED ")
-                entries.append(f"{self.pick(*_NAMES)} AS {how}({inner})")
+                entries.append(f"{name} AS {how}({inner})")
             return f"WITH {self.pick('', '', 'RECURSIVE ')}{', '.join(entries)} {body}"
         return body
 
