@@ -9,7 +9,8 @@ from typing import Any
 
 from catalog.gateway.guard import Evidence, QueryId
 from catalog.gateway.parameters import NONE, Parameters
-from catalog.gateway.sql.tree import CATALOG, SCHEMA
+from catalog.gateway.sql.show import CATALOG, SCHEMA
+from catalog.gateway.sql.statement import Statement
 from catalog.gateway.workspace import quoted
 
 
@@ -68,6 +69,8 @@ class Work:
         Its name where it has one already.
     evidence, facts
         Of a governed statement, for the record and for its reader; its result is digested.
+    lists, explain
+        See `sql.statement.Statement`.
     """
 
     runs: str
@@ -79,6 +82,19 @@ class Work:
     query_id: QueryId = QueryId("")
     evidence: Evidence | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    lists: tuple[tuple[str, str], ...] = ()
+    explain: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, statement: Statement, parameters: Parameters) -> Work:
+        """A statement as it was judged."""
+        return cls(
+            runs=statement.text,
+            shown=statement.shown,
+            lists=statement.lists,
+            explain=statement.explain,
+            parameters=parameters,
+        )
 
     @property
     def recorded(self) -> str:
@@ -89,5 +105,11 @@ class Work:
     @property
     def order(self) -> Mapping[str, Any]:
         """The same for the worker."""
-        order = {"sql": self.runs, "parameters": self.parameters.wire, "save_as": self.save_as}
+        order = {
+            "sql": self.runs,
+            "parameters": self.parameters.wire,
+            "save_as": self.save_as,
+            "lists": self.lists,
+            "explain": self.explain,
+        }
         return order | ({"digest": True} if self.evidence is not None else {})

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from catalog.gateway.sql.tree import CATALOG, SCHEMA
+from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.workspace import Table, Workspace
 
 TABLE_TYPE: Final = "VIEW"

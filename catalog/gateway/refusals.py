@@ -213,23 +213,24 @@ def too_many_versions(limit: int) -> QueryRefused:
 
 
 def pivot_needs_values() -> QueryRefused:
-    """A PIVOT whose columns depend on the data."""
+    """A PIVOT whose columns depend on the data in a way that cannot be asked for separately."""
     return QueryRefused(
         "pivot-needs-values",
-        ko="PIVOT 에는 값 목록이 필요합니다: PIVOT 표 ON 열 IN ('값1', '값2') USING sum(값). "
+        ko="이 형태의 PIVOT 에는 값 목록이 필요합니다: PIVOT 표 ON 열 IN ('값1', '값2') USING sum(값). "
         "값을 모르면 먼저 SELECT DISTINCT 로 확인하세요.",
-        en="PIVOT needs its list of values: PIVOT t ON c IN ('a', 'b') USING sum(v). "
+        en="A PIVOT of this form needs its list of values: PIVOT t ON c IN ('a', 'b') USING sum(v). "
         "Find the values with SELECT DISTINCT first.",
     )
 
 
 def explain_unsupported() -> QueryRefused:
-    """EXPLAIN."""
+    """EXPLAIN with options that are not offered, or whose answer would be saved."""
     return QueryRefused(
         "explain-unsupported",
-        ko="EXPLAIN 은 아직 지원하지 않습니다. 문장을 그대로 실행하거나 DESCRIBE SELECT … 로 결과 열을 "
-        "확인하세요.",
-        en="EXPLAIN is not supported yet. Run the statement, or see its columns with DESCRIBE SELECT ….",
+        ko="EXPLAIN 은 EXPLAIN [ANALYZE] [(FORMAT TEXT 또는 JSON)] 뒤에 조회문을 쓰는 형태만 됩니다. "
+        "결과를 campus.save 로 저장할 수는 없습니다.",
+        en="EXPLAIN takes the form EXPLAIN [ANALYZE] [(FORMAT TEXT or JSON)] before a reading statement. "
+        "Its answer cannot be kept with campus.save.",
     )
 
 

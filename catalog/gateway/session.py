@@ -16,6 +16,7 @@ from typing import Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.admission import Admission, QueryLimits, Work
+from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
@@ -35,6 +36,7 @@ from catalog.gateway.workspace import (
     Workspace,
     asked_versions,
     code_systems,
+    columns_of,
     facts,
     pinned,
     quoted,
@@ -145,6 +147,7 @@ class SessionGateway:
                         self.parser,
                         code_systems(workspace, self.codes),
                         parameters.names,
+                        columns_of(workspace),
                     ),
                 )
             except refusals.QueryRefused as refused:
@@ -158,6 +161,8 @@ class SessionGateway:
             tables = {t.name: t for t in workspace.demand(sorted(statement.tables - used))}
             work = self._governed(workspace, statement, tables.values(), parameters)
             tables |= {t.name: t for t in self.saved.sources(used, generation)}
+            if save_as is not None and statement.explain:
+                raise refusals.explain_unsupported()
             if save_as is not None:
                 self.saved.demand_free(save_as, self._open_queries(), statement.tables)
             work = replace(work, save_as=save_as or "", saved=frozenset(used), into=into)
@@ -270,9 +275,11 @@ class SessionGateway:
     ) -> Work:
         """The statement as it stands or, over restricted data, the one that was composed in its place."""
         held = [table for table in tables if self.governance.restricted(table)]
-        plain = Work(runs=statement.text, parameters=parameters)
+        plain = Work.of(statement, parameters)
         if not held:
             return plain
+        if statement.explain or statement.lists:  # plans count rows, and lists name values
+            raise words.no_plan(held[0].name)
         query_id = QueryId(secrets.token_hex(ID_BYTES))
         worker = self._workers.ready(workspace)
         tree = json.loads(self.parser.serialise(statement.text))

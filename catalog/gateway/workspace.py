@@ -15,7 +15,8 @@ from catalog.descriptions.scope import Scope, wanted
 from catalog.descriptions.variants import sql_name
 from catalog.gateway import refusals
 from catalog.gateway.guard import GrantedTable, ScannedTable, SessionId
-from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
+from catalog.gateway.sql.show import CATALOG, SCHEMA
+from catalog.gateway.sql.tree import fold
 from catalog.warehouse import (
     Snapshot,
     Warehouse,
@@ -298,6 +299,14 @@ def code_systems(workspace: Workspace, codes: Mapping[str, Mapping[str, str]]) -
         table.name: {
             f.name: codes.get(table.grant.dataset, {}).get(f.name, "") for f in table.snapshot.fields
         }
+        for table in workspace.readable.values()
+    }
+
+
+def columns_of(workspace: Workspace) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Table → its columns with the engine's types, in order."""
+    return {
+        table.name: tuple((f.name, f.duckdb_type) for f in table.snapshot.fields)
         for table in workspace.readable.values()
     }
 

@@ -64,6 +64,8 @@ class Query:
     def __init__(self, order: dict[str, Any]) -> None:
         self.handle, self.sql, self.save_as = order["handle"], order["sql"], order["save_as"]
         self.parameters = bound_values(order["parameters"])
+        self.lists = [(name, values) for name, values in order.get("lists", ())]
+        self.explain = tuple(order.get("explain", ()))
         self.seconds = order["seconds"]
         self.kept: list[pa.RecordBatch] | None = [] if order.get("digest") else None  # small: groups
         self.admitted = time.monotonic()

@@ -1,11 +1,11 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
-`admit {handle, sql, parameters, save_as, seconds, ttl}`, `run` of the same with the socket to write into,
-`go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader), `drop {name}`,
-`drain`, `inspect {number, sql, seconds}` for the broker's own eyes, answered `inspected {number, rows}`; out
-`ready`, `broken`, `admitted`, `ask {handle}`, `progress {handle, rows, percent}`,
-`finished {handle, status, rows, bytes, seconds, reason, digest}`.
+`admit {handle, sql, parameters, save_as, lists, explain, seconds, ttl}`, `run` of the same with the socket
+to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader),
+`drop {name}`, `drain`, `inspect {number, sql, seconds}` for the broker's own eyes, answered
+`inspected {number, rows}`; out `ready`, `broken`, `admitted`, `ask {handle}`,
+`progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason, digest}`.
 An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
 runs it at the broker's `go`; so does what is `run` and `waits`. The reader of what is run holds its socket.
 `save_as` keeps the rows as `campus.<name>` instead of sending them.
@@ -26,6 +26,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from . import plan
 from .control import Control, bound
 from .inspection import digest, inspected
 from .query import CANCELLED, Query, one_line, reason_of, words
@@ -91,6 +92,7 @@ class Worker(flight.FlightServerBase):
         self.batch_rows = int(settings["batch_rows"])
         self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
         self.result_bytes = int(settings["result_bytes"])
+        self.files = tuple(map(str, settings["files"]))
         self.engine = open_engine(settings)
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
@@ -143,8 +145,12 @@ class Worker(flight.FlightServerBase):
         query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         if query.reason:
             raise duckdb.InterruptException("cancelled before start")
+        for name, values in query.lists:  # ends with the cursor
+            query.cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({values})")
         if query.save_as:
             return self.save(query, query.cursor)
+        if query.explain:
+            return self.explain(query, query.cursor)
         relation = query.cursor.sql(query.sql, params=query.parameters or None)
         reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
@@ -163,6 +169,18 @@ class Worker(flight.FlightServerBase):
             saved: Any = cursor.execute(f"SELECT * FROM {table}").to_arrow_table()  # noqa: S608
             query.kept += saved.to_batches()
         return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
+
+    def explain(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+        """The plan, without the names of files."""
+        analyze = "ANALYZE" in query.explain
+        how = "ANALYZE, FORMAT json" if analyze else "FORMAT json"
+        row = cursor.execute(f"EXPLAIN ({how}) {query.sql}", query.parameters or None).fetchone()
+        operators = plan.shown(row[1], self.files) if row else []
+        said = (
+            json.dumps(operators, ensure_ascii=False) if "JSON" in query.explain else plan.as_text(operators)
+        )
+        key = "analyzed_plan" if analyze else "physical_plan"
+        return pa.table({"explain_key": [key], "explain_value": [said]}).to_reader()
 
     def drop(self, name: str) -> None:
         """Forget a saved table, if there is one."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from catalog.descriptions import ColumnType
 from catalog.gateway.governed.plan import Figure, Level, Plan, Rules, Shape, quoted
-from catalog.gateway.sql.tree import CATALOG, SCHEMA
+from catalog.gateway.sql.show import CATALOG, SCHEMA
 
 REMAINDER: Final = "기타 (others)"
 _WHOLE_ANSWER: Final = -1  # the label of all rows of one statement, whose totals its cells add up to

@@ -28,7 +28,8 @@ from catalog.gateway.governed.plan import (
     Shape,
 )
 from catalog.gateway.parameters import NONE, Parameters
-from catalog.gateway.sql.tree import CATALOG, SCHEMA, fold
+from catalog.gateway.sql.show import CATALOG, SCHEMA
+from catalog.gateway.sql.tree import fold
 
 Node = dict[str, Any]
 MOST_VALUES: Final = 1000  # in one list

@@ -56,6 +56,17 @@ def no_rows(name: str) -> QueryRefused:
     )
 
 
+def no_plan(name: str) -> QueryRefused:
+    """A plan of restricted rows, which counts them, or a PIVOT whose values they would name."""
+    return QueryRefused(
+        "aggregates-only",
+        ko=f"'{short(name)}'은(는) 제한 데이터라 실행 계획(EXPLAIN)도, 값 목록을 데이터에서 만드는 PIVOT도 "
+        "쓸 수 없습니다. 집계를 campus.save(이름, 질의)로 저장한 뒤 그 표에 쓰세요.",
+        en=f"'{short(name)}' is restricted: neither its plan (EXPLAIN) nor a PIVOT that takes its values "
+        "from the data. Keep an aggregate with campus.save(name, query) and use that table.",
+    )
+
+
 def too_many_groups(count: int, limit: int) -> QueryRefused:
     """More cells than one statement may have."""
     return QueryRefused(

@@ -1,16 +1,48 @@
-"""Trees that SHOW stands for: granted names as values, DESCRIBE of a query. Knows no engine catalogue."""
+"""Trees that SHOW and the engine's catalogue stand for: what is granted, as values. Knows no engine.
+
+`information_schema.tables`, `duckdb_columns()` and the like never reach the engine: it knows views, files and
+settings that are nobody's business. They are lists that the broker writes from the grants.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
+CATALOG: Final = "memory"
+SCHEMA: Final = "campus"
+ALL_TABLES: Final = "__show_tables_expanded"  # the parser's name of SHOW ALL TABLES
+Columns = Mapping[str, Sequence[tuple[str, str]]]  # granted name → (column, engine's type), in order
 _NOWHERE = {"query_location": 0, "query_location_length": 0}
 
 
 def list_of_tables(names: Sequence[str], alias: str) -> dict[str, Any]:
-    """`(SELECT * FROM (VALUES …)) AS alias(name)`; no row where nothing is granted."""
-    rows = [[_constant("STRING", name)] for name in names] or [[_constant("NULL_LITERAL", "")]]
+    """Names alone, as SHOW TABLES gives them."""
+    return _listing(["name"], [[_constant("STRING", name)] for name in names], alias)
+
+
+def catalogue_table(path: tuple[str, str, str], columns: Columns, alias: str) -> dict[str, Any] | None:
+    """What stands for a table or a function of the engine's catalogue: rows of what is granted, no more.
+
+    Parameters
+    ----------
+    path
+        Catalogue, schema and name, folded; for a function the name alone, with its brackets.
+
+    Returns
+    -------
+    dict or None
+        The tree of a subquery; None where no such listing is offered.
+    """
+    catalog, schema, name = path
+    if catalog not in ("", CATALOG) or (schema, name) not in _LISTINGS:
+        return None
+    heads, rows = _LISTINGS[schema, name]
+    return _listing(heads, rows(columns), alias or name.removesuffix("()"))
+
+
+def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dict[str, Any]:
+    """`(SELECT * FROM (VALUES …)) AS alias(heads)`; no row, of the right types, where there is none."""
     values = {
         "type": "EXPRESSION_LIST",
         "alias": "valueslist",
@@ -18,17 +50,90 @@ def list_of_tables(names: Sequence[str], alias: str) -> dict[str, Any]:
         **_NOWHERE,
         "expected_names": [],
         "expected_types": [],
-        "values": rows,
+        "values": rows or [[_constant("NULL_LITERAL", "") for _ in heads]],
     }
-    node = _select(values, None if names else _constant("BOOLEAN", "false"))
+    node = _select(values, None if rows else _constant("BOOLEAN", "false"))
     return {
         "type": "SUBQUERY",
         "alias": alias,
         "sample": None,
         **_NOWHERE,
         "subquery": {"node": node, "named_param_map": []},
-        "column_name_alias": ["name"],
+        "column_name_alias": list(heads),
     }
+
+
+def _tables(columns: Columns) -> list[list[Any]]:
+    return [_cells(CATALOG, SCHEMA, name, "VIEW", "NO", "NO") for name in sorted(columns)]
+
+
+def _schemata(_columns: Columns) -> list[list[Any]]:
+    return [_cells(CATALOG, SCHEMA)]
+
+
+def _columns(columns: Columns) -> list[list[Any]]:
+    return [
+        _cells(CATALOG, SCHEMA, table, column, place, None, "YES", kind)
+        for table in sorted(columns)
+        for place, (column, kind) in enumerate(columns[table], 1)
+    ]
+
+
+def _duckdb_tables(columns: Columns) -> list[list[Any]]:
+    return [_cells(CATALOG, SCHEMA, name, len(columns[name])) for name in sorted(columns)]
+
+
+def _duckdb_columns(columns: Columns) -> list[list[Any]]:
+    return [
+        _cells(CATALOG, SCHEMA, table, column, place, True, kind)
+        for table in sorted(columns)
+        for place, (column, kind) in enumerate(columns[table], 1)
+    ]
+
+
+def _all_tables(columns: Columns) -> list[list[Any]]:
+    return [
+        [
+            *_cells(CATALOG, SCHEMA, name),
+            _array([column for column, _ in columns[name]]),
+            _array([kind for _, kind in columns[name]]),
+            *_cells(False),
+        ]
+        for name in sorted(columns)
+    ]
+
+
+def _heads(names: str) -> list[str]:
+    return names.split()
+
+
+# (schema, name) → columns and rows; the names of information_schema are those of ISO 9075-11
+_LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns], list[list[Any]]]]] = {
+    ("information_schema", "tables"): (
+        _heads("table_catalog table_schema table_name table_type is_insertable_into is_typed"),
+        _tables,
+    ),
+    ("information_schema", "columns"): (
+        _heads(
+            "table_catalog table_schema table_name column_name ordinal_position column_default "
+            "is_nullable data_type"
+        ),
+        _columns,
+    ),
+    ("information_schema", "schemata"): (_heads("catalog_name schema_name"), _schemata),
+    ("", "duckdb_tables()"): (
+        _heads("database_name schema_name table_name column_count"),
+        _duckdb_tables,
+    ),
+    ("", "duckdb_columns()"): (
+        _heads("database_name schema_name table_name column_name column_index is_nullable data_type"),
+        _duckdb_columns,
+    ),
+    ("", ALL_TABLES): (
+        _heads("database schema name column_names column_types temporary"),
+        _all_tables,
+    ),
+}
 
 
 def describe(node: dict[str, Any]) -> None:
@@ -66,6 +171,32 @@ def _select(source: dict[str, Any], where: dict[str, Any] | None) -> dict[str, A
         "having": None,
         "sample": None,
         "qualify": None,
+    }
+
+
+def _cells(*values: str | int | bool | None) -> list[dict[str, Any]]:
+    return [_cell(value) for value in values]
+
+
+def _cell(value: str | int | bool | None) -> dict[str, Any]:
+    match value:
+        case None:
+            return _constant("NULL_LITERAL", "")
+        case bool():
+            return _constant("BOOLEAN", str(value).lower())
+        case int():
+            return _constant("INTEGER", str(value))
+        case _:
+            return _constant("STRING", value)
+
+
+def _array(values: Sequence[str]) -> dict[str, Any]:
+    return {
+        "class": "OPERATOR",
+        "type": "ARRAY_CONSTRUCTOR",
+        "alias": "",
+        **_NOWHERE,
+        "children": _cells(*values),
     }
 
 

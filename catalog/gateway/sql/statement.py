@@ -12,11 +12,20 @@ from typing import Any, Final, Protocol
 from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
-from catalog.gateway.sql.tree import authorise
+from catalog.gateway.sql.pivot import take_marks, with_marks
+from catalog.gateway.sql.show import Columns
+from catalog.gateway.sql.tree import NO_COLUMNS, authorise
 
 MAX_BYTES: Final = 1 << 20  # one statement [bytes]
 NO_CODES: Final[Systems] = MappingProxyType({})
-_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
+_WORD = re.compile(r"(?:\s|--[^\n]*\n|(?>/\*.*?\*/)|\()*+([A-Za-z]+)", re.S)
+_EXPLAIN = re.compile(
+    r"(?:\s|--[^\n]*\n|(?>/\*.*?\*/))*+explain\b\s*(?P<analyze>analy[sz]e\b)?\s*"
+    r"(?P<options>\((?=\s*(?:format|analy[sz]e)\b)[\w\s,]*\))?",
+    re.S | re.I,
+)
+_OPTION = re.compile(r"\w+")
+_OPTIONS = frozenset({"ANALYZE", "ANALYSE", "FORMAT", "TEXT", "JSON", "TRUE"})
 _PLACES = frozenset({"query_location", "query_location_length"})
 
 
@@ -34,10 +43,29 @@ class Parser(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A statement that may run: its canonical text and the granted tables it reads."""
+    """A statement that may run.
+
+    Attributes
+    ----------
+    text, tables
+        Its canonical text, and the granted tables it reads.
+    lists
+        Lists of values that a PIVOT leaves to the data: name, and the statement that gives them.
+    explain
+        Words after EXPLAIN where the plan is asked for (`EXPLAIN`, `ANALYZE`, `JSON`); empty otherwise.
+    """
 
     text: str
     tables: frozenset[str]
+    lists: tuple[tuple[str, str], ...] = ()
+    explain: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The whole as it is recorded."""
+        made = [f"CREATE TEMP TYPE {name} AS ENUM ({values})" for name, values in self.lists]
+        how = f"EXPLAIN {'ANALYZE ' if 'ANALYZE' in self.explain else ''}" if self.explain else ""
+        return "; ".join([*made, how + self.text])
 
 
 def prepare(
@@ -47,6 +75,7 @@ def prepare(
     parser: Parser,
     systems: Systems = NO_CODES,
     parameters: frozenset[str] = frozenset(),
+    columns: Columns = NO_COLUMNS,
 ) -> Statement:
     """Parse, authorise, rewrite, and prove that the rewritten text means the tree that was checked.
 
@@ -56,6 +85,8 @@ def prepare(
         Granted table → column → code system; joins of different systems are refused.
     parameters
         Names of the values that come with it (`1`, `2`, … for `?`): the statement asks for exactly these.
+    columns
+        Granted table → columns, for `information_schema` and the like.
 
     Raises
     ------
@@ -67,19 +98,75 @@ def prepare(
         raise refusals.too_long(size, MAX_BYTES)
     if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise refusals.syntax_error("U+0000 or a lone surrogate")
+    explain, text = _explained(text)
     try:
-        parsed = json.loads(parser.serialise(text))
-        statements = _statements(parsed, text)
-        found = authorise(statements[0], granted, functions)
+        parsed = _parsed(text, parser)
+        statement = _statements(parsed, text)[0]
+        lists = take_marks(statement)
+        found = authorise(statement, granted, functions, columns)
         if found.parameters != parameters:
             raise refusals.parameters_mismatch(found.parameters, parameters)
-        check_joins(statements[0], systems)
-        canonical, again = parser.deserialise(json.dumps(parsed))
-        if plain(json.loads(again)) != plain(parsed):
-            raise refusals.canonical_mismatch()
+        check_joins(statement, systems)
+        asked = [(name, _judged(tree, granted, functions, parser)) for _, name, tree in lists]
+        for pivot, name, _ in lists:
+            pivot["pivot_enum"] = name
+        canonical = _canonical(parsed, parser)
     except RecursionError:
         raise refusals.too_deep() from None
-    return Statement(text=canonical, tables=found.tables)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise refusals.parser_failed() from error  # what came back is no tree of the engine's
+    return Statement(
+        text=canonical,
+        tables=found.tables.union(*(values.tables for _, values in asked)),
+        lists=tuple((name, values.text) for name, values in asked),
+        explain=explain,
+    )
+
+
+def _parsed(text: str, parser: Parser) -> Any:
+    """The tree; of a PIVOT that leaves its values to the data, the tree with those lists named."""
+    parsed = json.loads(parser.serialise(text))
+    if isinstance(parsed, dict) and parsed.get("error") and parsed.get("error_type") != "parser":
+        marked = with_marks(text)
+        if marked is not None:
+            return json.loads(parser.serialise(marked))
+    return parsed
+
+
+def _judged(
+    tree: dict[str, Any], granted: Collection[str], functions: Functions, parser: Parser
+) -> Statement:
+    """The statement of a PIVOT's values, judged as if a person had sent it."""
+    text, _ = parser.deserialise(json.dumps({"error": False, "statements": [tree]}))
+    try:
+        return prepare(text, granted, functions, parser)
+    except refusals.QueryRefused as refused:
+        if refused.reason == "parameters-mismatch":  # a value that is bound later decides the columns
+            raise refusals.pivot_needs_values() from None
+        raise
+
+
+def _canonical(parsed: Any, parser: Parser) -> str:
+    canonical, again = parser.deserialise(json.dumps(parsed))
+    if plain(json.loads(again)) != plain(parsed):
+        raise refusals.canonical_mismatch()
+    return canonical
+
+
+def _explained(text: str) -> tuple[tuple[str, ...], str]:
+    """What EXPLAIN before a statement asks for, and the statement."""
+    match = _EXPLAIN.match(text)
+    if match is None:
+        return (), text
+    words = frozenset(_OPTION.findall((match["options"] or "").upper()))
+    if words - _OPTIONS:
+        raise refusals.explain_unsupported()
+    how = ["EXPLAIN"]
+    if match["analyze"] or "ANALYZE" in words:
+        how.append("ANALYZE")
+    if "JSON" in words:
+        how.append("JSON")
+    return tuple(how), text[match.end() :]
 
 
 def plain(node: Any) -> Any:
@@ -139,8 +226,6 @@ def _statements(parsed: Any, text: str) -> list[dict[str, Any]]:
 def _not_select(text: str) -> refusals.QueryRefused:
     match = _WORD.match(text)
     word = match.group(1).lower() if match else ""
-    if word == "explain":
-        return refusals.explain_unsupported()
     if word == "pivot" or re.search(r"\bpivot\b", text, re.I):
         return refusals.pivot_needs_values()
     return refusals.not_select(word)

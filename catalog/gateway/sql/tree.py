@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from catalog.gateway import refusals
@@ -21,14 +22,22 @@ from catalog.gateway.sql.shapes import (
     Shape,
     Spec,
 )
-from catalog.gateway.sql.show import describe, list_of_tables
+from catalog.gateway.sql.show import (
+    ALL_TABLES,
+    CATALOG,
+    SCHEMA,
+    Columns,
+    catalogue_table,
+    describe,
+    list_of_tables,
+)
 
 Node = dict[str, Any]
 Scope = frozenset[str]
 
-CATALOG: Final = "memory"
-SCHEMA: Final = "campus"
 MAX_DEPTH: Final = 600  # nested nodes; the engine's own limit on expressions is 1000
+NO_COLUMNS: Final[Columns] = MappingProxyType({})
+_NO_NUMBERS: Final = "WITHOUT_ORDINALITY"
 _COLLATION = re.compile(r"[A-Za-z_]+(\.[A-Za-z_]+)*")
 _PATH_LIKE = re.compile(r"[/\\:*?]|\.(parquet|csv|tsv|json|jsonl|ndjson|duckdb|db|gz|zst|arrow|txt)$", re.I)
 _WINDOW_BOUND = re.compile(r"[A-Z_]+")
@@ -50,7 +59,12 @@ class Authorised:
     parameters: frozenset[str]
 
 
-def authorise(statement: Node, granted: Collection[str], functions: Functions) -> Authorised:
+def authorise(
+    statement: Node,
+    granted: Collection[str],
+    functions: Functions,
+    columns: Columns = NO_COLUMNS,
+) -> Authorised:
     """Check one parsed statement and rewrite its table names in place.
 
     Parameters
@@ -59,13 +73,16 @@ def authorise(statement: Node, granted: Collection[str], functions: Functions) -
         An element of `statements` of the engine's serialised form; changed in place.
     granted
         Names that may be read, as they are called inside the worker.
+    columns
+        Their columns, for listings; a name without any is listed alone.
 
     Raises
     ------
     QueryRefused
         The first thing met that is not allowed.
     """
-    walk = _Walk({fold(name): name for name in granted}, functions)
+    listed = {name: columns.get(name, ()) for name in granted}
+    walk = _Walk({fold(name): name for name in granted}, functions, listed)
     walk.object("statement", statement, frozenset())
     return Authorised(tables=frozenset(walk.tables), parameters=frozenset(walk.parameters))
 
@@ -73,9 +90,10 @@ def authorise(statement: Node, granted: Collection[str], functions: Functions) -
 class _Walk:
     """One pass over one tree; remembers the tables and parameters it met."""
 
-    def __init__(self, granted: Mapping[str, str], functions: Functions) -> None:
+    def __init__(self, granted: Mapping[str, str], functions: Functions, columns: Columns) -> None:
         self.granted = granted
         self.functions = functions
+        self.columns = columns
         self.tables: set[str] = set()
         self.parameters: set[str] = set()
         self.depth = 0
@@ -92,8 +110,10 @@ class _Walk:
         self._fields(node, shape, scope, skip=("cte_map",))
 
     def ref(self, node: Any, scope: Scope) -> None:
-        if isinstance(node, dict) and node.get("show_type") == "SHOW_SPECIAL":
+        if isinstance(node, dict) and node.get("show_type") in ("SHOW_SPECIAL", "SHOW_FROM"):
             self._show(node)
+        if isinstance(node, dict):
+            self._catalogue(node)
         if isinstance(node, dict) and node.get("at_clause"):
             raise refusals.time_travel()
         if isinstance(node, dict) and node.get("type") == "PIVOT":
@@ -184,7 +204,7 @@ class _Walk:
         return scope
 
     def _table(self, node: Node, scope: Scope) -> None:
-        parts = [str(node.get(k) or "") for k in ("catalog_name", "schema_name", "table_name")]
+        parts = _written(node)
         path = node.get("qualified_name", {}).get("path")
         if path != [p for p in parts if p]:
             raise refusals.table_not_granted(".".join(map(str, path or ["?"])), self.granted.values())
@@ -203,12 +223,43 @@ class _Walk:
         raise refusals.table_not_granted(written, self.granted.values())
 
     def _show(self, node: Node) -> None:
-        what = str(node.get("table_name")).strip('"')
-        if what != "tables" or node.get("sample"):
+        special = node["show_type"] == "SHOW_SPECIAL"
+        what = str(node.get("table_name")).strip('"') if special else "tables"
+        place = (fold(str(node.get("catalog_name") or CATALOG)), fold(str(node.get("schema_name") or SCHEMA)))
+        if what not in ("tables", ALL_TABLES) or node.get("sample") or place != (CATALOG, SCHEMA):
             raise refusals.show_not_allowed(what.strip("_"))
         alias = str(node.get("alias") or "tables")
+        made = catalogue_table(("", "", what), self.columns, alias)
         node.clear()
-        node.update(list_of_tables(sorted(self.granted.values()), alias))
+        node.update(made or list_of_tables(sorted(self.granted.values()), alias))
+
+    def _catalogue(self, node: Node) -> None:
+        """Put the broker's own list in the place of a table or function of the engine's catalogue."""
+        call = node.get("function") if node.get("type") == "TABLE_FUNCTION" else None
+        if (
+            isinstance(call, dict)
+            and call.get("arguments") == []
+            and node.get("with_ordinality") == _NO_NUMBERS
+        ):
+            _same_path(call, str(call.get("function_name")))
+            path = ("", "", fold(str(call["function_name"])) + "()")
+        elif node.get("type") == "BASE_TABLE" and node.get("schema_name") and not node.get("at_clause"):
+            written = _written(node)
+            if node.get("qualified_name") != {"path": [part for part in written if part]}:
+                return  # not what it says it is: refused as a table
+            catalog, schema, name = map(fold, written)
+            path = (catalog, schema, name)
+        else:
+            return
+        made = catalogue_table(path, self.columns, str(node.get("alias") or ""))
+        if made is None:
+            return
+        given, sample = node.get("column_name_alias"), node.get("sample")
+        own = made["column_name_alias"]
+        node.clear()
+        node.update(made, sample=sample)
+        if isinstance(given, list):
+            node["column_name_alias"] = [*given, *own[len(given) :]]
 
     def _table_function(self, node: Any, scope: Scope) -> None:
         kind, shape = _shape(node, "class", EXPRESSIONS)
@@ -235,6 +286,10 @@ class _Walk:
         )
         if fold(str(literal.get("text"))) not in self.functions.aggregate:
             raise refusals.function_not_allowed(f"{node['function_name']}(…, {literal.get('text', '?')})")
+
+
+def _written(node: Node) -> list[str]:
+    return [str(node.get(k) or "") for k in ("catalog_name", "schema_name", "table_name")]
 
 
 def _shape(node: Any, key: str, shapes: Mapping[str, Shape]) -> tuple[str, Shape]:

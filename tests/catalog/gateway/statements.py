@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-LEGITIMATE = """
+from tests.catalog.gateway.analysts import REPORTS
+
+CLAUSES = """
 SELECT 1 AS one, 'a' AS two, NULL AS three
 SELECT count(*) AS n FROM subway_ridership
 SELECT * FROM dong_codes ORDER BY ALL LIMIT 5
@@ -102,6 +104,23 @@ SELECT time_bucket(INTERVAL 7 DAY, date) AS w, sum(boardings) FROM subway_riders
 SELECT line FROM subway_ridership ORDER BY line COLLATE NOCASE DESC LIMIT 1
 SELECT date AT TIME ZONE 'Asia/Seoul' AS t FROM subway_ridership ORDER BY 1 LIMIT 1
 """.strip().splitlines()
+LEGITIMATE = [*CLAUSES, *REPORTS]  # the answer is that of plain DuckDB
+
+# what the broker answers out of the grants, in place of the engine's catalogue
+LISTINGS = """
+SHOW TABLES
+SHOW ALL TABLES
+SHOW TABLES FROM campus
+DESCRIBE
+SELECT * FROM information_schema.tables
+SELECT t.table_name FROM memory.information_schema.tables AS t ORDER BY 1
+SELECT table_name, count(*) FROM INFORMATION_SCHEMA.COLUMNS GROUP BY ALL
+SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'dong_codes' ORDER BY ordinal_position
+SELECT * FROM information_schema.schemata
+SELECT * FROM duckdb_tables()
+SELECT table_name FROM duckdb_columns() WHERE data_type = 'DATE'
+SELECT count(*) FROM information_schema.tables t JOIN information_schema.columns c USING (table_name)
+""".strip().splitlines()
 
 HOSTILE = {
     "table-not-granted": """
@@ -139,6 +158,15 @@ SELECT * FROM range((SELECT count(*) FROM living_population))
 SELECT * FROM unnest((SELECT list(total) FROM living_population))
 SELECT * FROM dong_codes, LATERAL (SELECT * FROM living_population)
 PIVOT living_population ON hour IN (1, 2) USING sum(total)
+PIVOT living_population ON hour USING sum(total)
+WITH q AS (FROM living_population) PIVOT q ON hour USING count(*)
+WITH q AS (FROM living_population) PIVOT dong_codes ON gu_name USING count(*)
+SELECT * FROM (PIVOT dong_codes ON gu_name USING count(*)) a, living_population b
+EXPLAIN SELECT * FROM living_population
+EXPLAIN ANALYZE SELECT * FROM living_population
+EXPLAIN (FORMAT json) SELECT * FROM dong_codes, living_population
+EXPLAIN ANALYZE PIVOT living_population ON hour
+/* hello */ explain FROM LIVING_POPULATION
 UNPIVOT living_population ON total INTO NAME n VALUE v
 SELECT * FROM living_population PIVOT (sum(total) FOR hour IN (1))
 DESCRIBE living_population
@@ -148,7 +176,9 @@ SHOW living_population
 SELECT * FROM (DESCRIBE living_population)
 TABLE living_population
 FROM living_population
-SELECT * FROM information_schema.tables
+SELECT * FROM system.information_schema.tables
+SELECT * FROM information_schema.views
+SELECT * FROM information_schema.key_column_usage
 SELECT * FROM pg_catalog.pg_class
 SELECT * FROM pg_class
 SELECT * FROM sqlite_master
@@ -321,18 +351,19 @@ SELECT 1; SELECT * FROM living_population
 -- nothing
 """,
     "explain-unsupported": """
-EXPLAIN SELECT 1
-EXPLAIN ANALYZE SELECT * FROM living_population
+EXPLAIN (FORMAT html) SELECT 1
+EXPLAIN (FORMAT graphviz, ANALYZE) SELECT 1
+EXPLAIN (ANALYZE, STATEMENT) SELECT 1
 """,
     "show-not-allowed": """
-SHOW ALL TABLES
 SHOW DATABASES
-SELECT * FROM (SHOW ALL TABLES)
 SHOW VARIABLES
 """,
     "pivot-needs-values": """
-PIVOT subway_ridership ON line USING sum(boardings)
-PIVOT living_population ON hour USING sum(total)
+PIVOT subway_ridership ON line IN (SELECT line FROM subway_ridership) USING sum(boardings)
+FROM dong_codes PIVOT (count(*) FOR gu_name IN some_enum)
+PIVOT dong_codes ON gu_name IN campus_pivot_0, dong_code USING count(*)
+PIVOT dong_codes ON gu_name IN campus_pivot_0, dong_code IN campus_pivot_0 USING count(*)
 """,
     "parameters-mismatch": """
 SELECT ?

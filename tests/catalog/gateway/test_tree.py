@@ -13,7 +13,7 @@ from catalog.gateway import refusals
 from catalog.gateway.sql import functions, statement
 from catalog.gateway.sql.statement import plain, prepare
 from catalog.workers import parser as engine
-from tests.catalog.gateway.statements import LEGITIMATE, hostile
+from tests.catalog.gateway.statements import LEGITIMATE, LISTINGS, hostile
 
 GRANTED = ("subway_ridership", "dong_codes", "card_sales", "gu_boundary")
 FUNCTIONS = functions.load()
@@ -37,8 +37,11 @@ class HereParser:
 PARSER = HereParser()
 
 
+COLUMNS = {"dong_codes": (("dong_code", "VARCHAR"), ("gu_name", "VARCHAR")), "gu_boundary": ()}
+
+
 def prepared(text: str, parser: Any = PARSER) -> statement.Statement:
-    return prepare(text, GRANTED, FUNCTIONS, parser)
+    return prepare(text, GRANTED, FUNCTIONS, parser, columns=COLUMNS)
 
 
 def refused(text: str, parser: Any = PARSER) -> refusals.QueryRefused:
@@ -49,10 +52,10 @@ def refused(text: str, parser: Any = PARSER) -> refusals.QueryRefused:
 
 def test_there_are_enough_of_both() -> None:
     assert len(hostile()) >= 200
-    assert len(LEGITIMATE) >= 90
+    assert len(LEGITIMATE) >= 150
 
 
-@pytest.mark.parametrize("text", LEGITIMATE)
+@pytest.mark.parametrize("text", [*LEGITIMATE, *LISTINGS])
 def test_what_analysts_write_passes(text: str) -> None:
     once = prepared(text)
     again = prepared(once.text)  # what runs would pass, and means the same tables
@@ -90,6 +93,62 @@ def test_show_tables_lists_granted_names_and_nothing_of_the_engine() -> None:
         assert sorted(r[0] for r in rows) == sorted(GRANTED)
         empty = prepare("SELECT * FROM (SHOW TABLES)", (), FUNCTIONS, PARSER)
         assert connection.execute(empty.text).fetchall() == []
+
+
+def rows_of(text: str) -> list[Any]:
+    with duckdb.connect() as connection:
+        return connection.execute(prepared(text).text).fetchall()
+
+
+@pytest.mark.parametrize("text", LISTINGS)
+def test_the_engines_catalogue_is_never_asked(text: str) -> None:
+    made = prepared(text)
+    assert made.tables == frozenset()
+    assert "information_schema" not in made.text.lower() and "duckdb_tables()" not in made.text
+    if "FROM" not in text or "SELECT *" in text:
+        assert "dong_codes" in str(rows_of(text)) or "schemata" in text
+
+
+def test_listings_say_what_is_granted_with_types() -> None:
+    text = "SELECT column_name, data_type FROM information_schema.columns c WHERE c.table_name = 'dong_codes'"
+    assert rows_of(text) == [("dong_code", "VARCHAR"), ("gu_name", "VARCHAR")]
+    assert rows_of("SELECT n FROM information_schema.tables AS t(c, s, n) WHERE s = 'campus' ORDER BY n") == [
+        (name,) for name in sorted(GRANTED)
+    ]
+    [found] = [row for row in rows_of("SHOW ALL TABLES") if row[2] == "dong_codes"]
+    assert found[3:] == (["dong_code", "gu_name"], ["VARCHAR", "VARCHAR"], False)
+    assert prepare("FROM information_schema.columns", (), FUNCTIONS, PARSER).tables == frozenset()
+
+
+def test_a_pivot_without_values_asks_for_them_in_a_statement_of_its_own() -> None:
+    made = prepared("PIVOT dong_codes ON gu_name, substr(dong_code, 1, 2) USING count(*)")
+    assert [name for name, _ in made.lists] == ["campus_pivot_0", "campus_pivot_1"]
+    assert made.lists[0][1] == (
+        'SELECT DISTINCT CAST(gu_name AS VARCHAR) AS "value" FROM memory.campus.dong_codes '
+        "WHERE (gu_name IS NOT NULL) ORDER BY 1"
+    )
+    assert made.shown.startswith("CREATE TEMP TYPE campus_pivot_0 AS ENUM (SELECT DISTINCT")
+    assert made.tables == {"dong_codes"}
+    bound = "WITH q AS (FROM dong_codes WHERE dong_code = ?) PIVOT q ON gu_name USING count(*)"
+    with pytest.raises(refusals.QueryRefused, match="SELECT DISTINCT"):
+        prepare(bound, GRANTED, FUNCTIONS, PARSER, parameters=frozenset("1"))
+
+
+def test_explain_is_of_the_canonical_statement() -> None:
+    made = prepared("/* a */ EXPLAIN (ANALYZE, FORMAT JSON) FROM dong_codes")
+    assert (made.text, made.explain) == (
+        "SELECT * FROM memory.campus.dong_codes",
+        ("EXPLAIN", "ANALYZE", "JSON"),
+    )
+    assert made.shown == "EXPLAIN ANALYZE SELECT * FROM memory.campus.dong_codes"
+    assert prepared("EXPLAIN (SELECT 1)").explain == ("EXPLAIN",)
+    assert refused("EXPLAIN EXPLAIN SELECT 1").reason == "not-select"
+    assert refused("EXPLAIN DROP TABLE dong_codes").reason == "not-select"
+
+
+def test_comments_before_a_statement_cost_no_time() -> None:
+    assert refused("/**/" * 5_000 + "EXPLAIN_").reason == "syntax-error"
+    assert refused("CREATE TABLE x AS SELECT 1 " + "PIVOT " * 5_000).reason in {"syntax-error", "not-select"}
 
 
 def _kinds(tree: Any) -> list[dict[str, Any]]:

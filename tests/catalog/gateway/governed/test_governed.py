@@ -314,7 +314,16 @@ def test_rows_are_read_by_no_other_way(campus: Installation) -> None:
     number = version.snapshot_id
     with session(campus) as client:
         assert refused(client, f'SELECT count(*) FROM "transit_trips@{number}"') == "aggregates-undeclared"
-        assert refused(client, "SELECT * FROM transit_trips") == "aggregates-only"
+        for text in (
+            "SELECT * FROM transit_trips",
+            "EXPLAIN SELECT count(*) FROM transit_trips",
+            "EXPLAIN ANALYZE SELECT count(*) FROM transit_trips",
+            "EXPLAIN ANALYZE SELECT mode, count(*) FROM transit_trips GROUP BY mode",
+            "PIVOT transit_trips ON mode USING count(*)",
+            "PIVOT transit_trips ON card_hash USING count(*)",
+            "SUMMARIZE transit_trips",
+        ):
+            assert refused(client, text) == "aggregates-only", text
         action = flight.Action("campus.partitions", json.dumps({"name": "transit_trips"}).encode())
         with pytest.raises(flight.FlightUnauthorizedError, match="aggregates-only"):
             list(client.do_action(action))

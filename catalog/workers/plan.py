@@ -1,0 +1,65 @@
+"""A plan as a person may see it: which operators, over which columns. Knows no query and no file.
+
+The engine's own text of a plan names the files it reads. Here a plan is taken as JSON, what is known to be
+harmless is kept, and the rest is left out; a value that names a file of the worker is left out as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+SHOWN = (  # what may be said of an operator
+    *("Function", "Table", "Projections", "Filters", "Groups", "Aggregates", "Join Type", "Conditions"),
+    *("Order By", "Top", "Limit", "Offset", "Expression", "Expressions", "CTE Name", "Row Count"),
+    *("Estimated Cardinality", "Total Files Read"),
+)
+COUNTS = ("intermediate_rows", "rows_scanned", "row_groups_scanned", "total_row_groups_to_scan")
+HIDDEN = {"RESULT_COLLECTOR", "EXPLAIN_ANALYZE"}  # of the question, not of the statement
+
+
+def shown(plan: str, files: Collection[str]) -> list[dict[str, Any]]:
+    """The operators of `EXPLAIN ([ANALYZE,] FORMAT json)`, without what may not leave.
+
+    Parameters
+    ----------
+    files
+        Paths that the worker may open.
+    """
+    tree = json.loads(plan)
+    roots = tree if isinstance(tree, list) else tree["operator"]
+    names = {part for path in files for part in (path, path.rpartition("/")[2], path.rpartition("/")[0])}
+    return [made for root in roots for made in _operators(root, frozenset(names) - {""})]
+
+
+def as_text(operators: list[dict[str, Any]]) -> str:
+    """The same indented, an operator a line with its facts below."""
+    return "\n".join(line for operator in operators for line in _lines(operator, ""))
+
+
+def _operators(node: dict[str, Any], names: frozenset[str]) -> list[dict[str, Any]]:
+    children = [made for child in node.get("children", ()) for made in _operators(child, names)]
+    kind = str(node.get("name", node.get("type", ""))).strip()
+    if kind in HIDDEN:
+        return children
+    said = node.get("extra_info")
+    said = said if isinstance(said, dict) else {}
+    facts = {key: said[key] for key in SHOWN if key in said and not _tells(said[key], names)}
+    facts |= {key: node[key] for key in COUNTS if isinstance(node.get(key), int)}
+    if isinstance(node.get("timing"), float):
+        facts["seconds"] = round(node["timing"], 6)
+    return [{"operator": kind, **facts, "children": children}]
+
+
+def _tells(value: Any, names: frozenset[str]) -> bool:
+    return any(name in str(value) for name in names)
+
+
+def _lines(operator: dict[str, Any], indent: str) -> list[str]:
+    lines = [indent + operator["operator"]]
+    for key, value in operator.items():
+        if key not in ("operator", "children"):
+            value = ", ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"{indent}  {key}: {value}")
+    return lines + [line for child in operator["children"] for line in _lines(child, indent + "    ")]
