@@ -48,10 +48,11 @@ def not_select(first_word: str) -> QueryRefused:
     word = short(first_word.upper(), 20) or "?"
     return QueryRefused(
         "not-select",
-        ko=f"{word} 문은 실행할 수 없습니다. 이 관문은 읽기(SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE)만 "
-        "허용합니다. "
+        ko=f"{word} 문은 실행할 수 없습니다. 이 관문은 읽기(SELECT, DESCRIBE, EXPLAIN, SHOW TABLES, "
+        "SUMMARIZE)만 허용합니다. "
         "결과를 저장하려면 campus.sql(...).df() 로 받아 노트북에서 파일로 저장하세요.",
-        en=f"{word} cannot be run. This gateway only reads (SELECT, DESCRIBE, SHOW TABLES, SUMMARIZE). "
+        en=f"{word} cannot be run. This gateway only reads (SELECT, DESCRIBE, EXPLAIN, SHOW TABLES, "
+        "SUMMARIZE). "
         "To keep a result, take it with campus.sql(...).df() and save it from the notebook.",
     )
 

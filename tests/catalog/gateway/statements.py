@@ -4,106 +4,8 @@
 
 from __future__ import annotations
 
-from tests.catalog.gateway.analysts import REPORTS
+from tests.catalog.gateway.analysts import CLAUSES, REPORTS
 
-CLAUSES = """
-SELECT 1 AS one, 'a' AS two, NULL AS three
-SELECT count(*) AS n FROM subway_ridership
-SELECT * FROM dong_codes ORDER BY ALL LIMIT 5
-FROM dong_codes ORDER BY ALL LIMIT 3
-TABLE dong_codes ORDER BY ALL LIMIT 3
-SELECT line, sum(boardings) AS s FROM subway_ridership GROUP BY line ORDER BY s DESC, line LIMIT 5
-SELECT line, station, avg(alightings) FROM subway_ridership GROUP BY ALL ORDER BY ALL LIMIT 9
-SELECT DISTINCT line FROM subway_ridership ORDER BY 1
-SELECT DISTINCT ON (line) line, boardings FROM subway_ridership ORDER BY line, boardings
-SELECT count(DISTINCT station) FROM subway_ridership WHERE boardings BETWEEN 10 AND 2000
-SELECT * FROM subway_ridership WHERE line IN ('line-01', 'line-02') ORDER BY ALL LIMIT 4
-SELECT * FROM subway_ridership WHERE line NOT IN ('line-01') AND NOT (boardings < 10) ORDER BY ALL LIMIT 4
-SELECT station FROM subway_ridership WHERE station LIKE 'station-0%' OR station ILIKE 'STATION-1%' ORDER BY 1 LIMIT 4
-SELECT station FROM subway_ridership WHERE regexp_matches(station, '0[1-3]$') ORDER BY 1 LIMIT 4
-SELECT date, boardings FROM subway_ridership WHERE date >= DATE '2026-03-01' ORDER BY ALL LIMIT 4
-SELECT date_trunc('month', date) AS m, sum(boardings) FROM subway_ridership GROUP BY m ORDER BY m
-SELECT extract(dow FROM date) AS d, count(*) FROM subway_ridership GROUP BY 1 ORDER BY 1
-SELECT year(date) * 100 + month(date) AS ym, max(boardings) FROM subway_ridership GROUP BY ym ORDER BY ym
-SELECT strftime(date, '%Y/%m/%d') AS d FROM subway_ridership ORDER BY 1 LIMIT 2
-SELECT date + INTERVAL 3 DAY AS d FROM subway_ridership ORDER BY 1 LIMIT 2
-SELECT CASE WHEN boardings > 5000 THEN 'high' WHEN boardings > 100 THEN 'mid' ELSE 'low' END AS c, count(*) FROM subway_ridership GROUP BY c ORDER BY c
-SELECT line, count(*) FILTER (WHERE boardings > 5000) AS busy FROM subway_ridership GROUP BY line HAVING count(*) > 10 ORDER BY ALL
-SELECT line, sum(boardings) OVER (PARTITION BY line ORDER BY date, station, boardings ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS r FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 50) ORDER BY ALL
-SELECT station, rank() OVER (ORDER BY n DESC, station) AS r FROM (SELECT station, count(*) AS n FROM subway_ridership GROUP BY station) ORDER BY r LIMIT 5
-SELECT line, boardings, lag(boardings, 1, 0) OVER w AS before, ntile(4) OVER w AS q FROM (SELECT DISTINCT line, boardings FROM subway_ridership ORDER BY ALL LIMIT 40) WINDOW w AS (ORDER BY line, boardings) ORDER BY ALL
-SELECT * FROM (SELECT DISTINCT line, boardings FROM subway_ridership) QUALIFY row_number() OVER (PARTITION BY line ORDER BY boardings DESC) = 1 ORDER BY ALL
-SELECT line, percent_rank() OVER (ORDER BY line) AS p FROM (SELECT DISTINCT line FROM subway_ridership) ORDER BY ALL
-SELECT a.dong_code, b.gu_name FROM card_sales a JOIN dong_codes b ON a.dong_code = b.dong_code ORDER BY ALL LIMIT 5
-SELECT count(*) FROM card_sales JOIN dong_codes USING (dong_code)
-SELECT count(*) FROM card_sales LEFT JOIN dong_codes USING (dong_code) WHERE gu_name IS NULL
-SELECT count(*) FROM card_sales a SEMI JOIN dong_codes b ON a.dong_code = b.dong_code
-SELECT count(*) FROM card_sales a ANTI JOIN dong_codes b ON a.dong_code = b.dong_code
-SELECT count(*) FROM dong_codes a CROSS JOIN (SELECT DISTINCT quarter FROM card_sales) b
-SELECT count(*) FROM dong_codes a, dong_codes b WHERE a.gu_name = b.gu_name
-SELECT count(*) FROM dong_codes a FULL JOIN card_sales b ON a.dong_code = b.dong_code AND b.quarter > 'quarter-50'
-WITH busy AS (SELECT line, sum(boardings) AS s FROM subway_ridership GROUP BY line) SELECT * FROM busy WHERE s > (SELECT avg(s) FROM busy) ORDER BY ALL
-WITH a AS (SELECT 1 AS x), b AS (SELECT x + 1 AS x FROM a) SELECT * FROM a UNION ALL SELECT * FROM b ORDER BY x
-WITH subway_ridership AS (SELECT * FROM subway_ridership WHERE line = 'line-01') SELECT count(*) FROM subway_ridership
-WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 10) SELECT sum(n) FROM t
-WITH x AS MATERIALIZED (SELECT line FROM subway_ridership) SELECT count(*) FROM x
-SELECT line FROM subway_ridership UNION SELECT gu_name FROM dong_codes ORDER BY 1 LIMIT 5
-SELECT line FROM subway_ridership INTERSECT SELECT line FROM subway_ridership ORDER BY 1
-SELECT line FROM subway_ridership EXCEPT SELECT 'line-01' ORDER BY 1
-SELECT 1 AS a, 2 AS b UNION BY NAME SELECT 3 AS b ORDER BY b
-SELECT (SELECT max(boardings) FROM subway_ridership) AS m
-SELECT gu_name FROM dong_codes d WHERE EXISTS (SELECT 1 FROM card_sales c WHERE c.dong_code = d.dong_code) ORDER BY ALL LIMIT 5
-SELECT count(*) FROM subway_ridership WHERE boardings > ALL (SELECT 9000)
-SELECT count(*) FROM subway_ridership WHERE (line, part) IN (SELECT 'line-01', 1)
-SELECT d.gu_name, s.n FROM (SELECT DISTINCT gu_name FROM dong_codes) d, LATERAL (SELECT count(*) AS n FROM dong_codes x WHERE x.gu_name = d.gu_name) s ORDER BY ALL LIMIT 5
-SELECT * EXCLUDE (geometry) FROM gu_boundary ORDER BY ALL LIMIT 3
-SELECT * REPLACE (upper(gu_name) AS gu_name) FROM gu_boundary ORDER BY gu_code LIMIT 2
-SELECT COLUMNS('gu_.*') FROM gu_boundary ORDER BY ALL LIMIT 2
-SELECT min(COLUMNS(* EXCLUDE (geometry))) FROM gu_boundary
-SELECT octet_length(geometry) FROM gu_boundary LIMIT 1
-VALUES (1, 'a'), (2, 'b')
-SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(n, c) ORDER BY n
-SELECT * FROM range(5) ORDER BY 1
-SELECT i, i * i AS sq FROM generate_series(1, 5) g(i) ORDER BY i
-SELECT unnest([3, 1, 2]) AS u ORDER BY u
-SELECT list_sort(list(DISTINCT line))[1:3] AS l FROM subway_ridership
-SELECT list_transform([1, 2, 3], lambda x: x * 2) AS l, [x + 1 FOR x IN [1, 2] IF x > 1] AS c
-SELECT list_aggregate([1, 2, 3], 'sum') AS s
-SELECT {'a': 1, 'b': 'x'} AS s, MAP {'k': 1} AS m, struct_pack(a := 2).a AS f
-SELECT json_extract_string('{"a": {"b": "c"}}', '$.a.b') AS j, '{"a":1}'::JSON->>'a' AS k
-SELECT * FROM json_each('{"a": 1, "b": 2}') ORDER BY key
-SELECT string_agg(gu_name, ',' ORDER BY gu_name) FROM (SELECT DISTINCT gu_name FROM dong_codes)
-SELECT median(boardings), quantile_cont(boardings, 0.9), mode(part) FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 999)
-SELECT corr(boardings, alightings), stddev(boardings), regr_slope(boardings, alightings) FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 999)
-SELECT arg_max(station, boardings) IS NOT NULL AS known FROM subway_ridership
-SELECT line, part, sum(boardings) FROM subway_ridership GROUP BY ROLLUP (line, part) ORDER BY ALL LIMIT 9
-SELECT line, part, grouping(line) AS g, count(*) FROM subway_ridership GROUP BY GROUPING SETS ((line), (part), ()) ORDER BY ALL LIMIT 9
-PIVOT (SELECT part, line, boardings FROM subway_ridership) ON part IN (1, 2, 3) USING sum(boardings) GROUP BY line ORDER BY line
-SELECT * FROM (SELECT gu_name, dong_code FROM dong_codes) PIVOT (count(*) FOR gu_name IN ('gu_name-00', 'gu_name-01')) ORDER BY ALL LIMIT 4
-UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b INTO NAME n VALUE v
-DESCRIBE subway_ridership
-DESCRIBE SELECT line, sum(boardings) AS s FROM subway_ridership GROUP BY line
-SHOW dong_codes
-SUMMARIZE dong_codes
-SELECT TRY_CAST('x' AS INTEGER) AS a, CAST('2026-01-01' AS DATE) AS b, 3::DECIMAL(10, 2) AS c
-SELECT coalesce(NULL, 2) AS a, nullif(1, 1) AS b, greatest(1, 2) AS c, if(true, 1, 2) AS d
-SELECT 'Seoul' || '시' AS a, upper('b') AS b, length('한글') AS c, substring('abcdef', 2, 3) AS d, split_part('a-b', '-', 2) AS e
-SELECT round(2.567, 1) AS a, floor(2.5) AS b, 7 // 2 AS c, 7 % 2 AS d, 2 ** 3 AS e, -abs(-1) AS f
-SELECT "line" AS "노선", sum("boardings") AS "승차" FROM "subway_ridership" AS "지하철" GROUP BY 1 ORDER BY 1 LIMIT 2
-select S.Line from SUBWAY_RIDERSHIP s order by 1 limit 1
-SELECT subway_ridership.line FROM subway_ridership ORDER BY 1 LIMIT 1
-SELECT count(*) FROM campus.subway_ridership
-SELECT count(*) FROM memory.campus.subway_ridership
-SELECT 1 -- a comment; DROP TABLE x
-SELECT /* DROP TABLE x; */ 2 AS a;
-SELECT histogram(part) FROM subway_ridership
-SELECT a.line FROM subway_ridership a POSITIONAL JOIN subway_ridership b LIMIT 0
-SELECT count(*) FROM subway_ridership TABLESAMPLE 100%
-SELECT max(x) FROM (SELECT boardings AS x FROM subway_ridership UNION ALL SELECT alightings FROM subway_ridership)
-SELECT time_bucket(INTERVAL 7 DAY, date) AS w, sum(boardings) FROM subway_ridership GROUP BY w ORDER BY w LIMIT 3
-SELECT line FROM subway_ridership ORDER BY line COLLATE NOCASE DESC LIMIT 1
-SELECT date AT TIME ZONE 'Asia/Seoul' AS t FROM subway_ridership ORDER BY 1 LIMIT 1
-""".strip().splitlines()
 LEGITIMATE = [*CLAUSES, *REPORTS]  # the answer is that of plain DuckDB
 
 # what the broker answers out of the grants, in place of the engine's catalogue
@@ -124,6 +26,20 @@ SELECT count(*) FROM information_schema.tables t JOIN information_schema.columns
 
 HOSTILE = {
     "table-not-granted": """
+SELECT * FROM lіving_population
+SELECT * FROM "living_population"."living_population"
+SELECT * FROM CAMPUS."LIVING_POPULATION"
+SELECT * FROM "dong_codes"";DROP TABLE x;--"
+WITH "memory.campus.living_population" AS (SELECT 1) SELECT * FROM memory.campus.living_population
+WITH campus AS (SELECT 1 AS living_population) SELECT * FROM campus.living_population
+WITH t(x) AS (SELECT 1) SELECT * FROM t JOIN LATERAL (SELECT * FROM living_population WHERE hour = t.x) ON true
+SELECT * FROM (SUMMARIZE living_population)
+SELECT * FROM (SHOW living_population)
+SELECT CASE WHEN (SELECT count(*) FROM living_population) > 0 THEN 1 ELSE 1 / 0 END
+SELECT TRY((SELECT max(total) FROM living_population))
+SELECT * FROM duckdb_tables
+SELECT * FROM information_schema."tables "
+SELECT * FROM information_schema.columns c, living_population
 SELECT * FROM living_population
 SELECT * FROM LIVING_POPULATION
 SELECT * FROM "living_population"
@@ -209,6 +125,10 @@ SUMMARIZE 'x.parquet'
 DESCRIBE '/etc/passwd'
 """,
     "table-function-not-allowed": """
+SELECT * FROM duckdb_tables(1)
+SELECT * FROM duckdb_columns() WITH ORDINALITY
+SELECT * FROM duckdb_functions()
+SELECT * FROM duckdb_memory()
 SELECT * FROM read_parquet('/data/living_population/*.parquet')
 SELECT * FROM READ_PARQUET(['x'])
 SELECT * FROM parquet_scan('x')
@@ -305,6 +225,15 @@ SELECT has_table_privilege('x', 'y')
 SELECT hive_partition_component('x', 'y')
 """,
     "not-select": """
+PREPARE p AS SELECT * FROM living_population
+EXECUTE living_population
+CREATE TEMP MACRO dong_codes() AS TABLE FROM read_text('/etc/passwd')
+CREATE OR REPLACE TEMP TABLE dong_codes AS SELECT 1
+ATTACH ':memory:' AS campus
+EXPLAIN COPY (SELECT 1) TO '/tmp/x'
+EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1
+EXPLAIN ATTACH '/tmp/x.db'
+EXPLAIN EXPLAIN SELECT 1
 INSERT INTO dong_codes VALUES (1)
 UPDATE dong_codes SET gu_name = 'x'
 DELETE FROM dong_codes
@@ -345,6 +274,7 @@ SET VARIABLE x = (SELECT max(total) FROM living_population)
 FORCE CHECKPOINT
 """,
     "one-statement": """
+EXPLAIN SELECT 1; SELECT 2
 SELECT 1; SELECT 2
 SELECT 1; SELECT * FROM living_population
 ;

@@ -77,6 +77,15 @@ def test_a_refusal_lists_what_is_granted() -> None:
     assert "이용 권한이 하나도 없습니다" in refusals.table_not_granted("x", ()).ko
 
 
+@pytest.mark.parametrize(
+    "form", ["FROM {}", "EXPLAIN FROM {}", "DESCRIBE {}", "PIVOT {} ON a", "FROM campus.{}"]
+)
+def test_a_refusal_does_not_tell_whether_the_table_exists(form: str) -> None:
+    there, nowhere = refused(form.format("living_population")), refused(form.format("no_such_table_xyz"))
+    assert there.reason == nowhere.reason == "table-not-granted"
+    assert str(there).replace("living_population", "?") == str(nowhere).replace("no_such_table_xyz", "?")
+
+
 def test_tables_run_under_their_full_names() -> None:
     text = "WITH dong_codes AS (SELECT * FROM DONG_CODES) SELECT * FROM dong_codes, campus.card_sales c"
     assert prepared(text).text == (

@@ -83,7 +83,7 @@ def sql(query: str, parameters: Parameters | None = None) -> Result:
     Parameters
     ----------
     query
-        SELECT, WITH, VALUES, DESCRIBE, SUMMARIZE or SHOW TABLES in DuckDB's SQL.
+        SELECT, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN or SHOW TABLES in DuckDB's SQL.
     parameters
         Values for its placeholders: a list for `?`, a dict for `$name`. Of type str, int, float, bool, None,
         date, datetime, Decimal, or lists of them. The engine binds them: they never become part of the text.
