@@ -1,12 +1,13 @@
 """How fast published tables are written and read, beside DuckDB on plain Parquet of the same rows.
 
-`python benchmarks/scan.py [--rows 20_000_000] [--folder DIR] [--rounds 5]`. Card-spending rows of a year are
-made up, published as any delivery is (ordered on disk, in parts by gu and month), and copied by DuckDB into
-one plain zstd Parquet file in the same order. Then: seconds of publishing and of a plain COPY with the same
-ORDER BY, with peak memory, each in a process of its own; queries over both, medians of some rounds, the
+`python benchmarks/scan.py [--rows 20_000_000] [--folder DIR] [--rounds 5] [--copies 1]`. Card-spending rows
+of a year are made up, published as any delivery is (ordered on disk, in parts by gu and month), and copied by
+DuckDB into one plain zstd Parquet file in the same order. Then: seconds of publishing and of a plain COPY with
+the same ORDER BY, with peak memory, each in a process of its own; queries over both, medians of some rounds, the
 files in the system's cache where they fit; what parts save for one gu and one month; and what Bloom filters
 save when one card is looked up among transit trips ordered by time. Ratios below 1 mean ours is faster.
-About 40 bytes of disk a row, and as much again for ordering.
+With `--copies` some of the queries run once more over that many copies of all files, once each: 10 copies of
+100 million rows are a billion. About 40 bytes of disk a row, and as much again for ordering.
 """
 
 from __future__ import annotations
@@ -125,14 +126,14 @@ def aside(name: str, rows: int, folder: Path) -> tuple[float, float, float]:
 
 
 def medians(connection: duckdb.DuckDBPyConnection, statements: list[str], rounds: int) -> list[float]:
-    """Median seconds of each statement, in turns, after one round to warm up."""
+    """Median seconds of each statement, in turns, after one round to warm up; with no rounds, of that one."""
     taken: list[list[float]] = [[] for _ in statements]
     for _ in range(rounds + 1):
         for seconds, statement in zip(taken, statements, strict=True):
             began = time.perf_counter()
             connection.sql(statement).fetchall()
             seconds.append(time.perf_counter() - began)
-    return [statistics.median(seconds[1:]) for seconds in taken]
+    return [statistics.median(seconds[1:] or seconds) for seconds in taken]
 
 
 def relation(warehouse: Warehouse, snapshot: Snapshot) -> str:
@@ -140,7 +141,20 @@ def relation(warehouse: Warehouse, snapshot: Snapshot) -> str:
     return f"({duckdb_relation_sql(snapshot, [str(warehouse.path(f.path)) for f in snapshot.files])})"
 
 
-def measure(folder: Path, rows: int, rounds: int) -> None:
+def replicated(warehouse: Warehouse, made: Snapshot, plain: Path, copies: int) -> tuple[Snapshot, list[str]]:
+    """A version whose files, and the plain file beside it, are there so many times."""
+    files, plains = list(made.files), [str(plain)]
+    for number in range(1, copies):
+        for file in made.files:
+            path = file.path.replace(".parquet", f"-{number}.parquet")
+            shutil.copyfile(warehouse.path(file.path), warehouse.path(path))
+            files.append(dataclasses.replace(file, path=path))
+        plains.append(f"{plain}.{number}")
+        shutil.copyfile(plain, plains[-1])
+    return dataclasses.replace(made, files=tuple(files)), plains
+
+
+def measure(folder: Path, rows: int, rounds: int, copies: int) -> None:
     """Print every figure."""
     for name in ("publish", "copy"):
         seconds, used, peak = aside(name, rows, folder)
@@ -167,6 +181,23 @@ def measure(folder: Path, rows: int, rounds: int) -> None:
             both = [text.format(t=relation(warehouse, version)), text.format(t=f"read_parquet('{plain}')")]
             ours, theirs = medians(connection, both, rounds)
             print(f"{name:<28}{ours * 1e3:>12.1f}{theirs * 1e3:>12.1f}{ours / theirs:>8.2f}", flush=True)
+        if copies > 1:
+            many, plains = replicated(warehouse, made, plain, copies)
+            print(f"{rows * copies:,} rows in {len(many.files):,} files, {many.size / 1e6:,.0f} MB")
+            for name in (
+                "whole table, two sums",
+                "by gu and month",
+                "one gu, one month",
+                "  its own files alone",
+            ):
+                text = QUERIES.get(name, narrow)
+                own = dataclasses.replace(many, files=granted_files(many, part))
+                version = many if name in QUERIES else own
+                both = [text.format(t=relation(warehouse, version)), text.format(t=f"read_parquet({plains})")]
+                ours, theirs = medians(connection, both, 0)
+                print(f"{name:<28}{ours * 1e3:>12.1f}{theirs * 1e3:>12.1f}{ours / theirs:>8.2f}", flush=True)
+            for copied in plains[1:]:
+                Path(copied).unlink()
     plain.unlink()
     shutil.rmtree(warehouse.root / "card_spending")
     lookups(folder, rows // 4, rounds)
@@ -196,6 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--task", default="")
     given = parser.parse_args()
@@ -204,7 +236,7 @@ def main() -> None:
         return
     print(f"{given.rows:,} rows, DuckDB {duckdb.__version__}")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        measure(Path(folder), given.rows, given.rounds)
+        measure(Path(folder), given.rows, given.rounds, given.copies)
 
 
 if __name__ == "__main__":
