@@ -1,13 +1,13 @@
 """How fast published tables are written and read, beside DuckDB on plain Parquet of the same rows.
 
 `python benchmarks/scan.py [--rows 20_000_000] [--folder DIR] [--rounds 5] [--copies 1]`. Card-spending rows
-of a year are made up, published as any delivery is (ordered on disk, in parts by gu and month), and copied by
-DuckDB into one plain zstd Parquet file in the same order. Then: seconds of publishing and of a plain COPY with
-the same ORDER BY, with peak memory, each in a process of its own; queries over both, medians of some rounds, the
-files in the system's cache where they fit; what parts save for one gu and one month; and what Bloom filters
-save when one card is looked up among transit trips ordered by time. Ratios below 1 mean ours is faster.
-With `--copies` some of the queries run once more over that many copies of all files, once each: 10 copies of
-100 million rows are a billion. About 40 bytes of disk a row, and as much again for ordering.
+of a year are made up, published as any delivery is (ordered on disk, in parts by gu and month), and copied
+by DuckDB into one plain zstd Parquet file in the same order. Then: seconds of publishing and of a plain COPY
+with the same ORDER BY, with peak memory, each in a process of its own; queries over both, medians of some
+rounds, the files in the system's cache where they fit; what parts save for one gu and one month; and what
+Bloom filters save when one card is looked up among transit trips ordered by time. Ratios below 1 mean ours is
+faster. With `--copies` some of the queries run once more over that many copies of all files, once each: 10
+copies of 100 million rows are a billion. About 40 bytes of disk a row, and as much again for ordering.
 """
 
 from __future__ import annotations
