@@ -95,7 +95,7 @@ BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the stat
         "SELECT count(*) FROM (SELECT md5(r::VARCHAR) AS k, list(r) FROM range(100000000) t(r) GROUP BY k)",
     ),
     "scratch": (
-        SHORT,
+        f"time-limit {SHORT}",
         "SELECT max(n) FROM (SELECT *, row_number() OVER (ORDER BY c, b) AS n FROM "
         "(SELECT r, md5(r::VARCHAR) AS b, sha256(r::VARCHAR) AS c FROM range(20000000) t(r)))",
     ),
@@ -117,8 +117,8 @@ BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the stat
         "SELECT * FROM (" * 900 + "SELECT 1" + ")" * 900,
     ),
     "ten megabytes": ("statement-too-long", "SELECT '" + "x" * (10 << 20) + "'"),
-    "a long list": (
-        "rows",
+    "a long list": (  # it needs half of the worker's memory
+        f"rows {SHORT}",
         f"SELECT count(*) AS n FROM {TABLE} WHERE boardings IN ({', '.join(map(str, range(100_000)))})",
     ),
     "range": ("rows", "SELECT count(*) AS n FROM range(1000000000)"),
