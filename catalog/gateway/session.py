@@ -50,7 +50,7 @@ LOG = logging.getLogger(__name__)
 MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
-WEARS: Final = {"memory-limit", "spill-limit"}  # ends after which the engine keeps much of what it took
+WEARS: Final = {"memory-limit", "spill-limit", "time-limit"}  # the engine keeps much of what it took
 
 
 class SessionGateway:
