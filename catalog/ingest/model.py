@@ -66,6 +66,7 @@ class Reader(StrEnum):
     DATE = "date"
     DATE_DASHED = "date_dashed"
     DATE_DAY_FIRST = "date_day_first"
+    DATE_DOTTED = "date_dotted"
     MONTH = "month"
     WHOLE = "whole"
     DECIMAL_WHOLE = "decimal_whole"

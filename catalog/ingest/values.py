@@ -80,6 +80,13 @@ def _day_first(values: Any) -> Any:
     return _real_date(pc.binary_join_element_wise(year, month, day, ""), values)
 
 
+def _dotted(values: Any) -> Any:
+    parts = pc.split_pattern(values, ".")
+    year, month, day = (pc.list_element(parts, n) for n in range(3))
+    month, day = (pc.utf8_lpad(part, 2, "0") for part in (month, day))
+    return _real_date(pc.binary_join_element_wise(year, month, day, ""), values)
+
+
 def _bare(values: Any) -> Any:
     return _double(pc.replace_substring_regex(values, r"^(-?)\.", r"\10."))
 
@@ -114,6 +121,9 @@ _NOTATIONS: dict[Reader, _Notation] = {
     ),
     Reader.DATE_DAY_FIRST: _Notation(
         r"^[0-9]{2}/[0-9]{2}/[12][0-9]{3}$", "날짜 DD/MM/YYYY", "a date DD/MM/YYYY", _day_first
+    ),
+    Reader.DATE_DOTTED: _Notation(
+        r"^[12][0-9]{3}\.[0-9]{1,2}\.[0-9]{1,2}$", "날짜 YYYY.M.D", "a date YYYY.M.D", _dotted
     ),
     Reader.MONTH: _Notation(r"^[12][0-9]{5}$", "달 YYYYMM", "a month YYYYMM", _month),
     Reader.WHOLE: _Notation(r"^-?[0-9]{1,18}$", "정수", "a whole number", _long),

@@ -14,7 +14,26 @@ from catalog.warehouse import Warehouse, duckdb_relation_sql
 from tests.datasets.test_datasets import DATASETS, NAMES
 
 UNITS = {"KRW", "persons", "payments", "rentals", "shops", "facilities", "households", "months", "bytes"}
-UNITS |= {"h", "min", "m", "10 m", "m2", "mm", "cm", "m/s", "%", "°", "°C", "ppm", "µg/m3", "MJ/m2", "dB"}
+UNITS |= {
+    "h",
+    "min",
+    "m",
+    "10 m",
+    "m2",
+    "mm",
+    "cm",
+    "m/s",
+    "%",
+    "°",
+    "°C",
+    "ppm",
+    "µg/m3",
+    "MJ/m2",
+    "dB",
+    "lux",
+    "UVI",
+    "g",
+}
 HANGUL = re.compile("[가-힣]")
 COUNTED = {Role.MEASURE, Role.COUNT, Role.WEIGHT}
 NUMBERS = {ColumnType.INT, ColumnType.LONG, ColumnType.DOUBLE}

@@ -264,6 +264,44 @@ def noise() -> Rows:
     return [header, *([f"V02Q1940129_{t}", "37.5", "127.07", "46.0", t, "environment"] for t in times)]
 
 
+def environment() -> Rows:
+    header = ["시리얼", "date", "hour", "초미세먼지 (㎍/㎥)", "미세먼지 (㎍/㎥)", "기온 (℃)", "상대습도 (%)"]
+    header += [
+        "풍향 (°)",
+        "풍속 (m/s)",
+        "돌풍 풍향 (°)",
+        "돌풍 풍속 (m/s)",
+        "조도 (lux)",
+        "자외선 (UVI)",
+        "소음 (dB)",
+    ]
+    header += [f"진동({axis}){most} (g)" for most in ("", " 최대") for axis in "xyz"]
+    header += ["흑구 온도 (℃)", "미세먼지 보정 (㎍/㎥)", "초미세먼지 보정 (㎍/㎥)"]
+    values = [
+        "7.9",
+        "12.13333",
+        "19.39664",
+        "70.7",
+        "0",
+        "0",
+        "0",
+        "0",
+        "2",
+        "2",
+        "43.86667",
+        *["0.011"] * 6,
+        "5",
+    ]
+    return [
+        header,
+        *(
+            [f"V02Q19400{n}", "2020.5.1", str(h), *values, "24.26667", "-15.8"]
+            for n in (43, 44)
+            for h in range(3)
+        ),
+    ]
+
+
 def bus() -> list[list[Any]]:
     header = ["NODE_ID", "ARS_ID", "정류소명", "X좌표", "Y좌표", "정류소타입"]
     return [header, *([100000000 + i, f"{i:05}", "정류소", 126.98, 37.56, "마을버스"] for i in range(1, 511))]
@@ -291,6 +329,7 @@ SMALL: dict[str, Callable[[], Rows]] = {
     "floating_population_area": footfall,
     "floating_population_area_detail": footfall,
     "sdot_noise": noise,
+    "sdot_environment": environment,
 }
 BOOKS: dict[str, Callable[[], list[list[Any]]]] = {"bus_stops": bus, "industry_codes": codes}
 

@@ -36,6 +36,7 @@ KOREAN = [
     ("대기오염도가", "air_quality_daily"),
     ("초미세먼지", "air_quality_daily"),
     ("소음", "sdot_noise"),
+    ("환경정보", "sdot_environment"),
     ("센서위치", "sdot_sensors"),
     ("카드소비", "card_spending card_spending_inflow"),
     ("카드 소비에서", "card_spending card_spending_inflow"),
