@@ -1,14 +1,17 @@
 """Makes a dataset's declared variants from its newest main version, each as a table of its own.
 
-Knows the declaration and SQL; no rights. A variant made from an older main version is made again, so a
-killed publication is caught up with at the next start.
+Knows the declaration and SQL; no rights. Rows stream from the engine that makes them into the one that orders
+them. A variant made from an older main version is made again, so a killed publication is caught up with at
+the next start.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -16,12 +19,15 @@ import pyarrow as pa
 from catalog.descriptions import Dataset
 from catalog.descriptions.model import AGGREGATES, How, Variant, VariantColumn
 from catalog.descriptions.published import described, differs
+from catalog.warehouse.leftovers import WORK
 from catalog.warehouse.model import MAIN, Publication, Snapshot, WarehouseError
 from catalog.warehouse.relation import duckdb_relation_sql
 from catalog.warehouse.schema import arrow_schema
+from catalog.warehouse.sorting import BATCH
 from catalog.warehouse.warehouse import Warehouse
 
-MEMORY = "1GB"
+MEMORY: Final = "512MB"
+"""For the engine that makes the rows, beside the one that orders them; what exceeds it is spilled."""
 
 
 def refresh_variants(warehouse: Warehouse, dataset: Dataset, now: datetime, by: str) -> tuple[Snapshot, ...]:
@@ -87,21 +93,33 @@ def _expression(column: VariantColumn) -> str:
             return f"avg({value})"
 
 
-def _rows(warehouse: Warehouse, main: Snapshot, variant: Variant, schema: pa.Schema) -> pa.Table:
+def _rows(
+    warehouse: Warehouse, main: Snapshot, variant: Variant, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The variant's rows, made while its publication takes them; spilled in that publication's folder."""
     source = duckdb_relation_sql(main, [str(warehouse.path(f.path)) for f in main.files])
+    settings: dict[str, Any] = {
+        "memory_limit": MEMORY,
+        "threads": 2,
+        "temp_directory": str(_spill(warehouse, main.dataset, variant.name)),
+        "preserve_insertion_order": False,
+    }
     try:
-        with duckdb.connect() as connection:
-            connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2")
+        with duckdb.connect(config=settings) as connection:
             relation: Any = connection.sql(variant_sql(variant, source))
-            rows: pa.Table = relation.to_arrow_table()
-    except duckdb.Error as error:
+            for batch in relation.to_arrow_reader(BATCH):
+                yield batch.cast(schema)
+    except (duckdb.Error, pa.ArrowException) as error:
         name = f"{main.dataset}/{variant.name}"
         raise WarehouseError(
             "variant-failed",
             ko=f"'{name}'을(를) 만들지 못했습니다: {error}",
             en=f"cannot make '{name}': {error}",
         ) from error
-    return rows.cast(schema)
+
+
+def _spill(warehouse: Warehouse, dataset: str, variant: str) -> Path:
+    return warehouse.root / dataset / variant / WORK / "made"
 
 
 def _recipe(variant: Variant, main: Snapshot) -> str:

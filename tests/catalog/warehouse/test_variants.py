@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 import yaml
@@ -19,7 +20,8 @@ from catalog.descriptions.variants import demand_distinct, sql_name
 from catalog.errors import CatalogError
 from catalog.ingest import ingest
 from catalog.samples import load_samples
-from catalog.warehouse import Publication, Warehouse
+from catalog.warehouse import Publication, Snapshot, Warehouse, materialise
+from catalog.warehouse.leftovers import WORK
 from catalog.warehouse.materialise import refresh_variants
 from catalog.warehouse.schema import arrow_schema
 
@@ -200,3 +202,45 @@ def test_names_that_sql_could_not_tell_apart_are_refused() -> None:
     demand_distinct([("a", "main"), ("a", "twin"), ("b", "main")])
     with pytest.raises(CatalogError, match="a_twin"):
         demand_distinct([("a", "twin"), ("a_twin", "main")])
+
+
+class Watched(Warehouse):
+    """Takes note of what the engine behind a variant spills while its rows are taken."""
+
+    spilled = 0
+
+    def publish(self, dataset: Dataset, variant: str, batches: Any, *rest: Any) -> Snapshot:
+        def taken() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                made = self.root / dataset.name / variant / WORK / "made"
+                self.spilled = max(self.spilled, len(list(made.glob("*.tmp"))))
+                yield batch
+
+        assert not isinstance(batches, pa.Table), "all its rows at once"
+        return super().publish(dataset, variant, taken(), *rest)
+
+
+def test_a_variant_larger_than_its_memory_goes_through_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(materialise, "MEMORY", "60MB")
+    warehouse = Watched(tmp_path / "warehouse", tmp_path / "catalog.sqlite")
+    count = 800_000
+    with duckdb.connect() as engine:
+        rows: Any = engine.sql(f"""
+            SELECT DATE '2026-02-01' + (i % 20)::INTEGER AS date, (i // 20 % 24)::SMALLINT AS hour,
+                   '11110515' AS dong_code, '업종 ' || hash(i) AS industry, '개인' AS holder, 'F' AS sex,
+                   '30' AS age, 1000 AS amount, 1 AS count
+            FROM range({count:d}) t(i)""")
+        table = rows.to_arrow_table().cast(arrow_schema(SPENDING))
+    publication = Publication(now=NOW, by="c", synthetic=False, source="delivery", recipe="1")
+    Warehouse.publish(warehouse, SPENDING, "main", table, publication)
+    every = dataclasses.replace(
+        SPENDING, variants=(dataclasses.replace(SPENDING.variants[0], least=0, counted=""),)
+    )
+    (made,) = refresh_variants(warehouse, every, NOW, "c")
+    assert made.rows == count
+    assert warehouse.spilled, "files of groups that did not fit"
+    assert not (warehouse.root / "card_spending" / "gu_monthly" / WORK).exists()
+    assert {p.name for p in tmp_path.iterdir()} == {"warehouse", "catalog.sqlite"}, "nothing beside"
