@@ -10,12 +10,14 @@ from catalog.descriptions.model import (
     Dataset,
     Hierarchy,
     Measure,
+    Noise,
     Role,
     Rows,
     Step,
     Tier,
     Total,
 )
+from catalog.descriptions.noise import read_noise
 from catalog.descriptions.strict_yaml import Entry
 
 LEAST_UNITS: Final = 3  # a smaller minimum protects nobody: one of two knows the other
@@ -39,10 +41,19 @@ def read_aggregates(entry: Entry, dataset: Dataset) -> Aggregates:
         measures=tuple(_measure(e, dataset) for e in entry.entries("measures"))
         if entry.has("measures")
         else (),
+        noise=_noise(entry, dataset) if entry.has("noise") else None,
     )
     entry.done()
     used = [c for h in made.hierarchies for c in h.columns] + [m.column for m in made.measures]
     used += [made.units] if made.units else list(dataset.entity.columns)
+    if made.noise is not None:
+        used.append(made.noise.column)
+        if made.units or made.measures:
+            raise entry.error(
+                "noise",
+                ko="개별 행에만, measures 없이 쓸 수 있습니다. 합계는 개수를 알려 줍니다",
+                en="is for individuals only, and without measures: a sum would tell the count",
+            )
     for column in used:
         if used.count(column) > 1:
             raise entry.error(
@@ -119,6 +130,15 @@ def _measure(entry: Entry, dataset: Dataset) -> Measure:
     if column.type not in NUMBERS or column.nullable:  # a sum over two who answered is a group of two
         raise _missing(entry, "column", name)
     return Measure(column=name, functions=tuple(dict.fromkeys(Total(word) for word in words)))
+
+
+def _noise(entry: Entry, dataset: Dataset) -> Noise:
+    inner = entry.entry("noise")
+    made = read_noise(inner)
+    column = dataset.column(_known(inner, "column", made.column, dataset))
+    if column.type not in {ColumnType.INT, ColumnType.LONG} or column.nullable:
+        raise _missing(inner, "column", made.column)
+    return made
 
 
 def _known(entry: Entry, key: str, name: str, dataset: Dataset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +256,38 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What a restricted dataset's counts are changed by: the cell key method.
+
+    A record carries a key, drawn evenly from 0 to `keys` - 1 once and for all. The keys of a cell's records
+    added up, modulo `keys`, are its cell key: the same records always get the same noise.
+
+    Attributes
+    ----------
+    column
+        The column with the record's key.
+    keys
+        How many keys there are.
+    changes
+        By count from 1 to `COUNTS`, then by cell key from 0 [units].
+    """
+
+    COUNTS: ClassVar = 750
+    REPEATED: ClassVar = 250  # the last of them also serve all larger counts, over and over
+
+    column: str
+    keys: int
+    changes: tuple[int, ...]
+
+    def applied(self, count: int, key: int) -> int:
+        """A count [units] with its noise, by the sum of its records' keys."""
+        if count < 1:
+            return count
+        row = count if count <= self.COUNTS else (count - 1) % self.REPEATED + self.COUNTS - self.REPEATED + 1
+        return count + self.changes[(row - 1) * self.keys + key % self.keys]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregates:
     """What a restricted dataset answers: groups of enough units, and of each these totals.
 
@@ -266,6 +299,9 @@ class Aggregates:
         Units that a group must have [units].
     budget
         Groups that one project may be told of one dataset [groups].
+    noise
+        What counts are changed by; None where they are exact. There are no measures beside it, since a sum
+        would tell the count.
     """
 
     units: str
@@ -273,6 +309,7 @@ class Aggregates:
     budget: int
     hierarchies: tuple[Hierarchy, ...]
     measures: tuple[Measure, ...]
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,8 @@ class Evidence:
         Groups that were given, and those that went into the remainder [groups].
     minimum, least_units
         That a group must have, and that the smallest one given has [units].
+    noise
+        Whether counts were told with cell-key noise.
     """
 
     dataset: str
@@ -88,6 +90,7 @@ class Evidence:
     merged: int
     minimum: int
     least_units: int
+    noise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

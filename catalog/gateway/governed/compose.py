@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.descriptions import ColumnType
+from catalog.descriptions.model import Noise
 from catalog.gateway.governed.plan import Figure, Level, Plan, Rules, Shape, quoted
 from catalog.gateway.sql.show import CATALOG, SCHEMA
 
@@ -30,17 +31,28 @@ class Cells:
 
 
 def cells(table: str, shape: Shape, rules: Rules, most: int) -> str:
-    """`key…, units, rows` of every cell, the fewest units first; at most `most` + 1 rows, keys as text."""
-    keys = [f"k{i}::VARCHAR AS k{i}" for i in range(len(shape.levels))]
+    """`key…, units, rows` of every cell by rank, at most `most` + 1 of them, keys as text.
+
+    Where counts are changed, then the cell's key by its units and by its rows.
+    """
+    keys = [f"c.k{i}::VARCHAR AS k{i}" for i in range(len(shape.levels))]
+    sums = ["unit_key", "row_key"] if rules.noise else []
     return (
-        f"SELECT {_list([*keys, 'units', 'counted'])} FROM ({_grouped(table, shape, rules)}) "
-        f"ORDER BY {_ranked(shape)} LIMIT {most + 1}"
+        f"SELECT {_list([*keys, 'units', 'counted', *sums])} FROM ({_grouped(table, shape, rules)}) AS c "
+        f"ORDER BY {_ranked(shape, 'c.')} LIMIT {most + 1}"  # by c: a key as text has another order
     )
 
 
 def remainder_units(table: str, answered: Cells, rules: Rules) -> str:
-    """Units of the merged cells together."""
-    return f"{_labelled(table, answered, rules, ())} SELECT {_units(rules)} FROM l WHERE merged"
+    """Units of the merged cells together; where counts are changed, then their key."""
+    if rules.noise is None:
+        return f"{_labelled(table, answered, rules, ())} SELECT {_units(rules)} FROM l WHERE merged"
+    units = _list(f"u{i}" for i in range(len(rules.unit)))
+    return (
+        f"{_labelled(table, answered, rules, (rules.noise.column,))} "
+        f"SELECT count(*), coalesce(sum(key), 0) % {rules.noise.keys} "
+        f"FROM (SELECT {units}, min(m0) AS key FROM l WHERE merged GROUP BY {units})"
+    )
 
 
 def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> str:
@@ -72,6 +84,42 @@ def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> s
             f"SELECT {_list(['false AS merged', *keys, *computed])} "
             f"FROM {_name(plan.table)}{_where(plan.shape)} GROUP BY {by}"
         )
+    return _shown(plan, f"{head}a AS ({body})", figures, rules, merged=merged > 0, nothing=nothing)
+
+
+def changed_answer(plan: Plan, counts: Mapping[int, tuple[int | None, int | None]], rules: Rules) -> str:
+    """The statement that runs where counts are changed: they are written in, and only keys are read.
+
+    Parameters
+    ----------
+    counts
+        By rank of the cell from 1, 0 for the remainder: its units and rows as they are told, None where too
+        few remain. Cells without an entry are not given.
+    """
+    figures = list(dict.fromkeys(o.value for o in plan.outputs if isinstance(o.value, Figure)))
+    keys = [f"k{i}" for i in range(len(plan.shape.levels))]
+    ranked = (
+        f"SELECT *, row_number() OVER (ORDER BY {_ranked(plan.shape)}) AS rank "
+        f"FROM ({_grouped(plan.table, plan.shape, rules)})"
+    )
+    told = [
+        f"({rank}, {'NULL' if units is None else units}::BIGINT, {'NULL' if rows is None else rows}::BIGINT)"
+        for rank, (units, rows) in counts.items()
+    ]
+    computed = [f"n.{figure.what} AS f{i}" for i, figure in enumerate(figures)]
+    body = (
+        f"SELECT {_list(['n.rank = 0 AS merged', *(f'c.{k} AS g{k[1:]}' for k in keys), *computed])} "
+        "FROM n LEFT JOIN c USING (rank)"
+    )
+    head = f"WITH c AS ({ranked}), n(rank, units, rows) AS (VALUES {_list(told)}), a AS ({body})"
+    return _shown(plan, head, figures, rules, merged=0 in counts)
+
+
+def _shown(
+    plan: Plan, head: str, figures: Sequence[Figure], rules: Rules, *, merged: bool, nothing: bool = False
+) -> str:
+    """The outputs in a complete order, from a relation `a` of `merged`, `g…` and `f…`."""
+    levels = plan.shape.levels
     shown = []
     for output in plan.outputs:
         if isinstance(output.value, Level):
@@ -86,7 +134,7 @@ def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> s
         for o in plan.order
     ]
     order += [f"a.g{i} NULLS FIRST" for i in range(len(levels))] + ["a.merged"]
-    text = f"{head}a AS ({body}) SELECT {_list(shown)} FROM a ORDER BY {_list(order)}"
+    text = f"{head} SELECT {_list(shown)} FROM a ORDER BY {_list(order)}"
     if nothing:
         return text + " LIMIT 0"
     upto = f" LIMIT {plan.limit}" if plan.limit >= 0 else ""
@@ -175,11 +223,31 @@ def _side(shape: Shape, side: int) -> list[str]:
 
 def _grouped(table: str, shape: Shape, rules: Rules) -> str:
     keys = [f"{level.sql} AS k{i}" for i, level in enumerate(shape.levels)]
+    if rules.noise is not None:
+        return _keyed(table, shape, rules, keys, rules.noise)
     unit = _units(rules, over_table=True)
     by = f" GROUP BY {_list(str(i + 1) for i in range(len(keys)))}" if keys else ""
     return (
         f"SELECT {_list([*keys, f'{unit} AS units', 'count(*) AS counted'])} "
         f"FROM {_name(table)}{_where(shape)}{by} HAVING count(*) > 0"
+    )
+
+
+def _keyed(table: str, shape: Shape, rules: Rules, keys: Sequence[str], noise: Noise) -> str:
+    """The same with the sums of the record keys: of a cell's rows, and of its units once each."""
+    names = [f"k{i}" for i in range(len(keys))]
+    column = quoted(noise.column)
+    sums = ["count(*) AS n", f"sum({column}) AS r", f"min({column}) AS u"]
+    places = _list(str(i + 1) for i in range(len(keys) + len(rules.unit)))
+    inner = (
+        f"SELECT {_list([*keys, *_unit_columns(rules), *sums])} "
+        f"FROM {_name(table)}{_where(shape)} GROUP BY {places}"
+    )
+    sums = [f"sum(u) % {noise.keys} AS unit_key", f"sum(r) % {noise.keys} AS row_key"]
+    by = f" GROUP BY {_list(names)}" if names else ""
+    return (
+        f"SELECT {_list([*names, 'count(*) AS units', 'sum(n)::BIGINT AS counted', *sums])} "
+        f"FROM ({inner}){by} HAVING count(*) > 0"
     )
 
 
@@ -200,8 +268,8 @@ def _labelled(table: str, answered: Cells, rules: Rules, measures: Sequence[str]
     )
 
 
-def _ranked(shape: Shape) -> str:
-    return _list(["units", *(f"k{i} NULLS FIRST" for i in range(len(shape.levels)))])
+def _ranked(shape: Shape, of: str = "") -> str:
+    return _list([f"{of}units", *(f"{of}k{i} NULLS FIRST" for i in range(len(shape.levels)))])
 
 
 def _unit_columns(rules: Rules) -> list[str]:

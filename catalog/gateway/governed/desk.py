@@ -20,9 +20,17 @@ from typing import Any, Final
 from catalog.descriptions import Dataset, Tier
 from catalog.descriptions.variants import MAIN, tier_of
 from catalog.gateway.governed import words
-from catalog.gateway.governed.compose import REMAINDER, Cells, answer, cells, few, remainder_units
+from catalog.gateway.governed.compose import (
+    REMAINDER,
+    Cells,
+    answer,
+    cells,
+    changed_answer,
+    few,
+    remainder_units,
+)
 from catalog.gateway.governed.judge import is_describe, judge
-from catalog.gateway.governed.plan import Rules, rules_of
+from catalog.gateway.governed.plan import Plan, Rules, rules_of
 from catalog.gateway.governed.releases import Group, Release, Releases
 from catalog.gateway.guard import Evidence, QueryId
 from catalog.gateway.parameters import Parameters
@@ -106,14 +114,15 @@ class Governance:
         with self._lock:
             turn = self._projects[project]
         with turn:  # two sessions of a project must not be told of each other's half
-            found = [_group(row) for row in inspect(cells(table.name, plan.shape, rules, MOST_GROUPS))]
+            listed = inspect(cells(table.name, plan.shape, rules, MOST_GROUPS))
+            found = [_group(row, len(plan.shape.levels)) for row in listed]
             if len(found) > MOST_GROUPS:
                 raise words.too_many_groups(len(found), MOST_GROUPS)
             merged, rest = self._remainder(
                 table.name, Cells(shape=plan.shape, merged=0), found, rules, inspect
             )
             given = (*found[merged:], *rest)
-            statement = answer(plan, merged, rules, nothing=not given)
+            statement = _statement(plan, merged, rules, given)
             release = Release(
                 query_id=query_id,
                 project=project,
@@ -129,7 +138,8 @@ class Governance:
                 at=now,
             )
             self._remember(release, table.name, rules, inspect)
-        return Decided(runs=statement, facts=_facts(release), evidence=_evidence(release))
+        noisy = rules.noise is not None
+        return Decided(runs=statement, facts=_facts(release, noisy), evidence=_evidence(release, noisy))
 
     def _remainder(
         self, table: str, whole: Cells, found: Sequence[Group], rules: Rules, inspect: Inspect
@@ -138,14 +148,15 @@ class Governance:
         merged = sum(group.units < rules.minimum for group in found)
         if not merged:
             return 0, ()
-        units = _together(table, whole, merged, rules, inspect)
+        units, key = _together(table, whole, merged, rules, inspect)
         if units < rules.minimum and merged < len(found):
             merged += 1
-            units = _together(table, whole, merged, rules, inspect)
+            units, key = _together(table, whole, merged, rules, inspect)
         if units < rules.minimum:
             return merged, ()
         rows = sum(group.rows for group in found[:merged])
-        return merged, (Group(keys=(), units=units, rows=rows),)
+        row_key = sum(group.row_key for group in found[:merged])
+        return merged, (Group(keys=(), units=units, rows=rows, unit_key=key, row_key=row_key),)
 
     def _remember(self, release: Release, table: str, rules: Rules, inspect: Inspect) -> None:
         """Compare with what the project has, take the groups off its budget, and keep the release."""
@@ -169,14 +180,35 @@ class Governance:
         self.releases.remember(replace(release, charged=charged))
 
 
-def _together(table: str, whole: Cells, merged: int, rules: Rules, inspect: Inspect) -> int:
-    ((units,),) = inspect(remainder_units(table, Cells(shape=whole.shape, merged=merged), rules))
-    return int(units)
+def _statement(plan: Plan, merged: int, rules: Rules, given: Sequence[Group]) -> str:
+    """What runs: over the rows themselves or, where counts are changed, over what is told of them."""
+    noise = rules.noise
+    if noise is None or not given:
+        return answer(plan, merged, rules, nothing=not given)
+
+    def told(count: int, key: int) -> int | None:
+        changed = noise.applied(count, key)
+        return changed if changed >= rules.minimum else None
+
+    ranks = [*range(merged + 1, merged + 1 + len(given))]
+    if merged:
+        ranks[-1] = 0  # the remainder is the last
+    counts = {
+        r: (told(g.units, g.unit_key), told(g.rows, g.row_key)) for r, g in zip(ranks, given, strict=True)
+    }
+    return changed_answer(plan, counts, rules)
 
 
-def _group(row: Sequence[Any]) -> Group:
-    *keys, units, rows = row
-    return Group(keys=tuple(keys), units=int(units), rows=int(rows))
+def _together(table: str, whole: Cells, merged: int, rules: Rules, inspect: Inspect) -> tuple[int, int]:
+    """Units of the remainder and, where counts are changed, their key."""
+    ((units, *key),) = inspect(remainder_units(table, Cells(shape=whole.shape, merged=merged), rules))
+    return int(units), int(key[0]) if key else 0
+
+
+def _group(row: Sequence[Any], levels: int) -> Group:
+    keys, (units, rows, *sums) = tuple(row[:levels]), (int(number) for number in row[levels:])
+    unit_key, row_key = sums or (0, 0)
+    return Group(keys=keys, units=units, rows=rows, unit_key=unit_key, row_key=row_key)
 
 
 def _digest(table: Table) -> str:
@@ -184,10 +216,11 @@ def _digest(table: Table) -> str:
     return hashlib.sha256(names.encode()).hexdigest()
 
 
-def _facts(release: Release) -> dict[str, Any]:
+def _facts(release: Release, noisy: bool) -> dict[str, Any]:
     """What was done to the answer, for its reader."""
     return {
-        "governed": {
+        "governed": ({"noise": "cell-key"} if noisy else {})
+        | {
             "minimum": release.minimum,
             "groups": len(release.groups),
             "merged": release.merged if release.groups else 0,
@@ -197,7 +230,7 @@ def _facts(release: Release) -> dict[str, Any]:
     }
 
 
-def _evidence(release: Release) -> Evidence:
+def _evidence(release: Release, noisy: bool) -> Evidence:
     units = [group.units for group in release.groups]
     return Evidence(
         dataset=release.dataset,
@@ -206,4 +239,5 @@ def _evidence(release: Release) -> Evidence:
         merged=release.merged,
         minimum=release.minimum,
         least_units=min(units, default=0),
+        noise=noisy,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from catalog.descriptions import ColumnType, Dataset
-from catalog.descriptions.model import PARTS, Aggregates, Step, Total
+from catalog.descriptions.model import PARTS, Aggregates, Noise, Step, Total
 
 PART_WORDS: Final = {Step.HOUR: "hour", Step.WEEKDAY: "isodow"}  # `date_part` of a step that is a part
 
@@ -124,6 +124,11 @@ class Rules:
     def minimum(self) -> int:
         """Units a group must have [units]."""
         return self.aggregates.minimum
+
+    @property
+    def noise(self) -> Noise | None:
+        """What counts are changed by."""
+        return self.aggregates.noise
 
 
 def rules_of(dataset: Dataset) -> Rules | None:

@@ -31,11 +31,19 @@ _INDEX: Final = "CREATE INDEX IF NOT EXISTS releases_of ON releases (project, da
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group as it was answered: its keys as text, and how many units and rows it has."""
+    """A group as it was counted: its keys as text, and how many units and rows it has.
+
+    Attributes
+    ----------
+    unit_key, row_key
+        Its cell keys, where counts are told with noise; not kept.
+    """
 
     keys: tuple[str | None, ...]
     units: int
     rows: int
+    unit_key: int = 0
+    row_key: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,7 @@ class Release:
     merged
         Groups that went into the remainder [groups].
     groups
-        As given; the remainder is the last, without keys. Empty where nothing was given.
+        As counted, before any noise; the remainder is the last, without keys. Empty where nothing was given.
     charged
         Groups counted against the project's budget; 0 where it had been answered before.
     digest

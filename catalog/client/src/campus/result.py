@@ -224,11 +224,15 @@ def _governed(done: Mapping[str, Any]) -> str:
         return (
             f"제한 데이터: 단위 {minimum} 이상인 묶음 없음 · restricted: no group of {minimum} units or more"
         )
+    noise = "; 개수에 잡음을 더함 · counts carry noise" if done.get("noise") else ""
     if not merged:
-        return f"제한 데이터: 모든 묶음이 단위 {minimum} 이상 · restricted: all groups have {minimum} or more"
+        return (
+            f"제한 데이터: 모든 묶음이 단위 {minimum} 이상 · "
+            f"restricted: all groups have {minimum} or more{noise}"
+        )
     return (
         f"제한 데이터: 작은 묶음 {merged}개를 '{done.get('remainder', '')}'로 합침(단위 {minimum} 이상) · "
-        f"restricted: {merged} small groups merged into one of {minimum} units or more"
+        f"restricted: {merged} small groups merged into one of {minimum} units or more{noise}"
     )
 
 

@@ -182,6 +182,21 @@ def test_small_groups_that_are_enough_together_need_no_other(campus: Installatio
     assert done["merged"] == 5
 
 
+def test_cells_rank_by_their_values_and_not_by_their_text(campus: Installation) -> None:
+    """Line 9 is too small, and of line 1's equal hours the first joins it: 6 o'clock, not 10."""
+    text = "SELECT boarding_line AS l, hour(boarding_time) AS h, count(*) AS n FROM transit_trips "
+    text += "WHERE boarding_line IN ('1', '9') GROUP BY ALL"
+    with session(campus) as client:
+        answer = info(client, text)
+        rows = reader(answer).read_all().to_pylist()
+    query_id = json.loads(answer.app_metadata)["query_id"]
+    kept = releases(campus).evidence(query_id)
+    assert kept is not None
+    told = {(row["l"], str(row["h"])): row["n"] for row in rows if row["l"] != REMAINDER}
+    assert {g.keys: g.rows for g in kept.groups if g.keys} == told
+    assert set(told) == {("1", str(hour)) for hour in range(7, 18)}
+
+
 def test_a_result_of_too_few_units_gives_no_row_like_one_of_none(campus: Installation) -> None:
     with session(campus) as client:
         few, said = ask(client, "SELECT count(*), sum(fare) FROM transit_trips WHERE boarding_line = '9'")
