@@ -59,6 +59,9 @@ class Settings:
     ingest_memory: int = setting(
         3 << 30, "Most that one ingest may hold; it takes about half, whatever the file's size [bytes]."
     )
+    health_port: int = setting(
+        0, "TCP port of /health and, for Prometheus, /metrics on 127.0.0.1; 0 opens none."
+    )
     egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")
     server_env: Path = setting(REPO / ".venv", "The server's Python environment.")
     session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")

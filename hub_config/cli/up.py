@@ -80,7 +80,7 @@ async def _start(settings: Settings, isolation: Isolation, supervisor: Superviso
     progress.step("services")
     await supervisor.start("gateway", "portal", "hub")
     progress.step("gate")
-    await supervisor.start("gate")
+    await supervisor.start("gate", *(["health"] if settings.health_port else []))
     setup = prepared.get("setup")
     links = prepared.get("demo") or []
     assert isinstance(links, list)

@@ -71,6 +71,7 @@ SERVICES: dict[str, Needs] = {
         asks=("hub", "portal"),
         enters=("sessions",),
     ),
+    "health": Needs(network=True, asks=("launcher", "audit", "gateway", "portal", "hub")),
 }
 
 

@@ -37,6 +37,9 @@ def answers(settings: Settings, name: str) -> bool:
                 return _get(path, "/hub/api/") == 200
             case "gate":
                 return _through(settings) == 200
+            case "health":
+                with socket.create_connection(("127.0.0.1", settings.health_port), PATIENCE):
+                    pass
             case _:
                 with _connected(path):
                     pass

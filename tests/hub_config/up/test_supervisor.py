@@ -7,8 +7,12 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
+import socket
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -65,6 +69,53 @@ async def test_services_answer_and_are_gone_after_the_stop(settings: Settings, i
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert not answers(settings, "audit")
+
+
+async def test_a_monitor_reads_health_and_counters_on_this_machine_alone(
+    settings: Settings, isolation: Isolation
+) -> None:
+    settings = dataclasses.replace(settings, health_port=free_port(), port=free_port())
+    url = f"http://127.0.0.1:{settings.health_port}"
+    async with running(settings, isolation, "launcher", "audit", "health") as supervisor:
+        status, said = await asyncio.to_thread(get, f"{url}/health")
+        down = {"gateway": False, "portal": False, "hub": False, "gate": False}
+        assert (status, json.loads(said)) == (
+            503,
+            {"ok": False, "services": {"launcher": True, "audit": True, **down}},
+        )
+        async with contextlib.aclosing(run_once(settings, isolation, "prepare")) as saying:
+            async for _ in saying:
+                pass
+        await supervisor.start("gateway", "portal", "hub")
+        await supervisor.start("gate")
+        status, said = await asyncio.to_thread(get, f"{url}/health")
+        assert status == 200 and json.loads(said)["ok"]
+        status, said = await asyncio.to_thread(get, f"{url}/metrics")
+        assert status == 200
+        assert 'campus_up{service="gate"} 1' in said and "campus_gateway_sessions 0.0" in said
+        assert [
+            line for line in said.splitlines() if not re.match(r"#|[a-z_]+(\{.*\})? [-+0-9.e]+$", line)
+        ] == []
+        assert (await asyncio.to_thread(get, f"{url}/"))[0] == 404
+        listening = Path("/proc/net/tcp").read_text().splitlines()
+        port = f":{settings.health_port:04X}"
+        assert {line.split()[1] for line in listening if line.split()[1].endswith(port)} == {
+            f"0100007F{port}"
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 async def test_a_killed_service_comes_back(settings: Settings, isolation: Isolation) -> None:
