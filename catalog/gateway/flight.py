@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from catalog.gateway.sql.statement import MAX_BYTES
 LOG = logging.getLogger(__name__)
 PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
 STATEMENT = b"campus.statement:"  # likewise: query, parameters, save_as
+TRANSACTION = re.compile(r"\s*(?:(?:begin|start)(?: transaction)?|commit|rollback)\s*;?\s*", re.I | re.A)
+NOTHING = "SELECT 'read only' AS transaction WHERE false"
 
 
 class SessionServer(flight.FlightServerBase):
@@ -44,11 +47,10 @@ class SessionServer(flight.FlightServerBase):
                 return _info(descriptor, self._statement(command[len(STATEMENT) :]))
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
-                return _info(descriptor, self._session.query(message.query))
+                return _info(descriptor, self._session.query(_nothing_or(message.query)))
             if name == prepared.COMMAND:
-                return _info(
-                    descriptor, self._session.query(*prepared.opened(message.prepared_statement_handle))
-                )
+                query, values = prepared.opened(message.prepared_statement_handle)
+                return _info(descriptor, self._session.query(_nothing_or(query), values))
             _demand_listing(name)
             schema = listing(name, message, self._session.workspace()).schema
             return flight.FlightInfo(
@@ -116,6 +118,11 @@ def _info(descriptor: Any, admission: Admission) -> Any:
     metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
     unknown: Any = None  # the worker says the schema with the first rows
     return flight.FlightInfo(unknown, descriptor, [endpoint], -1, -1, app_metadata=metadata)
+
+
+def _nothing_or(query: str) -> str:
+    """A statement that gives no row where a driver begins or ends a transaction; there is nothing to undo."""
+    return NOTHING if TRANSACTION.fullmatch(query) else query
 
 
 def _decoded(command: bytes) -> tuple[str, Any]:

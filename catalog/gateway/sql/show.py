@@ -210,6 +210,12 @@ def _constant(kind: str, text: str) -> dict[str, Any]:
     }
 
 
+def place(function: str) -> dict[str, Any] | None:
+    """The name of the place where granted tables are, for `current_schema()` and the like; else None."""
+    name = {"current_catalog": CATALOG, "current_database": CATALOG, "current_schema": SCHEMA}.get(function)
+    return None if name is None else _constant("STRING", name)
+
+
 def _star() -> dict[str, Any]:
     return {
         "class": "STAR",

@@ -30,6 +30,7 @@ from catalog.gateway.sql.show import (
     catalogue_table,
     describe,
     list_of_tables,
+    place,
 )
 
 Node = dict[str, Any]
@@ -129,6 +130,8 @@ class _Walk:
 
     def expression(self, node: Any, scope: Scope) -> None:
         kind, shape = _shape(node, "class", EXPRESSIONS)
+        if kind == "FUNCTION" and _placed(node):
+            return
         match kind:
             case "FUNCTION":
                 self._function(node, self.functions.scalar | self.functions.aggregate)
@@ -286,6 +289,19 @@ class _Walk:
         )
         if fold(str(literal.get("text"))) not in self.functions.aggregate:
             raise refusals.function_not_allowed(f"{node['function_name']}(…, {literal.get('text', '?')})")
+
+
+def _placed(node: Node) -> bool:
+    """Whether a node asked for the current schema or catalogue, and is now its name."""
+    bare = node.get("arguments") == [] and not node.get("filter") and not node.get("distinct")
+    constant = place(fold(str(node.get("function_name")))) if bare else None
+    if constant is None or node.get("order_bys") != {"type": "ORDER_MODIFIER", "orders": []}:
+        return False
+    _same_path(node, str(node["function_name"]))
+    alias = node.get("alias")
+    node.clear()
+    node.update(constant, alias=alias)
+    return True
 
 
 def _written(node: Node) -> list[str]:

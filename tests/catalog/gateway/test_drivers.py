@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
+import ibis
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
 
 from catalog.gateway.listings import arrow_schema
 from catalog.gateway.messages import encode
@@ -186,3 +189,74 @@ def test_metadata_as_drivers_ask_for_it(gateway: Installation) -> None:
     for name in ("CommandGetPrimaryKeys", "CommandGetImportedKeys", "CommandGetExportedKeys"):
         assert listed(name, table="dong_codes") == []
     assert gateway.guard.kinds().count("admitted") == 1, "listings are no queries"
+
+
+class OverFlightSql(DefaultDialect):
+    """What dialects over Flight SQL do: they begin and end transactions by statements."""
+
+    name = driver = "campus"
+    supports_statement_cache = True
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        return adbc
+
+    def create_connect_args(self, url: Any) -> Any:
+        return (url.query["uri"],), {"autocommit": True}
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute("COMMIT")
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute("ROLLBACK")
+
+
+sa.dialects.registry.register("campus", __name__, "OverFlightSql")
+
+
+def test_sqlalchemy_reads_and_its_transactions_are_taken_for_nothing(gateway: Installation) -> None:
+    engine = sa.create_engine(sa.URL.create("campus", query={"uri": gateway.open()}))
+    table = sa.table(
+        "subway_ridership",
+        sa.column("line", sa.String),
+        sa.column("boardings", sa.BigInteger),
+        schema="campus",
+    )
+    with engine.connect() as connection:
+        plain = connection.execute(sa.text("SELECT count(*) FROM subway_ridership WHERE boardings > 5000"))
+        bound = sa.select(sa.func.count()).select_from(table).where(table.c.boardings > 5000)
+        assert plain.scalar_one() == connection.execute(bound).scalar_one() > 0
+        lines = sa.select(table.c.line, sa.func.max(table.c.boardings)).group_by(table.c.line)
+        rows = connection.execute(lines.order_by(table.c.line).limit(2)).all()
+        assert [row[0] for row in rows] == ["line-00", "line-01"]
+        place = connection.execute(sa.text("SELECT current_schema(), current_database(), Current_Catalog()"))
+        assert tuple(place.one()) == ("campus", "memory", "memory")
+        connection.commit()
+        with pytest.raises(sa.exc.DBAPIError, match="not-select"):
+            connection.execute(sa.text("DROP TABLE subway_ridership"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("text", ["BEGIN; SELECT 1", "ROLLBACK TO x", "commit and chain", "BEGIN READ WRITE"])
+def test_nothing_else_passes_for_a_transaction(gateway: Installation, text: str) -> None:
+    with pytest.raises(flight.FlightUnauthorizedError):
+        run(flight.connect(gateway.open()), text)
+
+
+def test_ibis_writes_statements_that_the_gateway_runs(gateway: Installation) -> None:
+    rides = ibis.table({"line": "string", "station": "string", "boardings": "int64"}, name="subway_ridership")
+    by_line = rides.group_by("line").agg(n=rides.boardings.sum(), stations=rides.station.nunique())
+    busy = by_line.filter(by_line.n > by_line.n.mean()).order_by(ibis.desc("n"), "line").limit(5)
+    ranked = rides.mutate(
+        rank=ibis.row_number().over(group_by="line", order_by=[ibis.desc("boardings"), "station"])
+    ).filter(lambda t: t["rank"] < 2)
+    with adbc.connect(gateway.open(), autocommit=True) as connection, connection.cursor() as cursor:
+        for expression, count in ((busy, 5), (ranked, 194), (rides.describe(), 3)):
+            cursor.execute(str(ibis.to_sql(expression, dialect="duckdb")))
+            assert cursor.fetch_arrow_table().num_rows == count
