@@ -32,7 +32,7 @@ from tests.catalog.metadata.test_metadata import DATASETS, SITE
 from tests.catalog.metadata.test_validators import versions
 
 # Codes of the authority tables of the Publications Office of the European Union, the whole list where it is
-# short, else those we may use; types of licences are those of ADMS; of GeoNames, Korea and Seoul (as a division)
+# short, else those we may use; types of licences of ADMS; of GeoNames, Korea and Seoul (as a division)
 CODES = {
     f"{AUTHORITY}/access-right": "PUBLIC RESTRICTED NON_PUBLIC",
     f"{AUTHORITY}/data-theme": "AGRI ECON EDUC ENER ENVI GOVE HEAL INTR JUST REGI SOCI TECH TRAN",
