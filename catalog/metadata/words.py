@@ -17,7 +17,7 @@ SYNTHETIC: Final = Text(
 KOGL: Final = {  # Korea Open Government Licence, by its type
     f"KOGL type {number}": f"https://www.kogl.or.kr/info/licenseType{number}.do" for number in (1, 2, 3, 4)
 }
-
+LICENCES: Final = {**KOGL, "CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
 
 TWIN_LICENCE: Final = Text(
     ko="누구나 쓸 수 있는 합성 데이터: 이 캠퍼스가 설명으로 만들었습니다",
@@ -65,7 +65,7 @@ def both(text: Text) -> str:
 
 def licence_url(dataset: Dataset) -> str | None:
     """The address of a licence that is known by its name."""
-    return next((url for name, url in KOGL.items() if name in dataset.licence.en), None)
+    return next((url for name, url in LICENCES.items() if name in dataset.licence.en), None)
 
 
 def page(site: str, name: str) -> str:
