@@ -33,7 +33,9 @@ ALTER TABLE {TABLE} ENABLE ROW LEVEL SECURITY;
 CREATE POLICY granted ON {TABLE} FOR SELECT TO analyst USING (EXISTS (SELECT 1 FROM held
  WHERE person = current_user AND dataset = '{TABLE}' AND expires > now()))"""
 ROWS_OUT: Final = """import duckdb, sys
-duckdb.connect(config={"threads": 1}).execute(
+rows = duckdb.connect(config={"threads": 1})
+rows.execute("SET enable_progress_bar = false")  # it would be drawn among the rows
+rows.execute(
     f"COPY (SELECT {sys.argv[1]} FROM {sys.stdin.read()}) TO '/dev/stdout' (FORMAT csv, HEADER false)")"""
 
 

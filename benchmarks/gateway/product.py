@@ -121,5 +121,5 @@ def settings_in(state: Path) -> Settings:
         sys.stderr.write("the session's environment is not there: bin/campus test makes it\n")
         raise SystemExit(1)
     settings = Settings(state=state)
-    prepare(settings, None)
+    prepare(settings, service_uid(settings, choose(settings.isolation)))
     return settings

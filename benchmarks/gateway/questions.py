@@ -63,7 +63,7 @@ QUESTIONS: Final = (
         over=2.0,
     ),
     Question(name="tiny", text="SELECT 1 AS a", times=40, over=2.0, late=10.0),
-    Question(name="tiny, new each time", text="SELECT {i} AS a", times=40, over=2.0, late=10.0),
+    Question(name="tiny, new each time", text="SELECT {i} AS a", times=40, same=False, over=2.0, late=10.0),
 )
 AGGREGATE: Final = QUESTIONS[0]
 
