@@ -58,7 +58,7 @@ def main() -> int:
     settings = settings_in(folder / "state")
     data = published(settings, given.rows)
     engine = Engine(threads=2, memory=int(settings.query_memory * ENGINE_SHARE))
-    product = Product(folder=folder, settings=settings, people=max(1, given.sessions))
+    product = Product(folder=folder, settings=settings)
     rivals = {
         "flight": Flight(folder=folder),
         "quack": Quack(folder=folder),
@@ -72,7 +72,8 @@ def main() -> int:
     asked += [rival for name, rival in rivals.items() if name not in given.without]
     found = measure(asked, data, engine, given.rounds)
     found.absent |= {rivals[name].name: "left out of this run" for name in given.without}
-    at_once = together(product, data, engine, min(given.rounds, 3)) if given.sessions else None
+    many = Product(folder=folder, settings=settings, people=given.sessions)
+    at_once = together(many, data, engine, min(given.rounds, 3)) if given.sessions else None
     run = {
         "rows": data.rows,
         "files": len(data.files),

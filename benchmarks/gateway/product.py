@@ -43,7 +43,7 @@ class Product(Contender):
     """
 
     settings: Settings
-    people: int = 8
+    people: int = 1
     name: str = "Campus"
     module: str = "campus"
     python: Path = SESSION
