@@ -1,7 +1,7 @@
 """The rows all contenders read: a synthetic twin in the product's own catalogue. Knows no contender.
 
 The twin of `telecom_population` is drawn by the product's generator, which gives the same bytes for the same
-number of rows, and published as any version is: sorted, in one Parquet file a 자치구 and month.
+number of rows, and published as any version is: sorted, in Parquet files of the size the product makes.
 """
 
 from __future__ import annotations
