@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ def data(folder: Path) -> Data:
     """Three rows in a file."""
     file = folder / "rows.parquet"
     day = date(2026, 1, 5)
-    rows = {
+    rows: dict[str, list[Any]] = {
         "date": [day] * 3, "hour": [0, 1, 1], "dong_code": ["11680510", "11680510", "11110515"],
         "sex": ["F", "M", "F"], "age": ["00", "10", "10"], "population": [1.0, 2.0, 4.0],
     }  # fmt: skip

@@ -92,7 +92,7 @@ def serve(
         It ended, or was not ready in time; with its last words.
     """
     log = contender.folder / f"{contender.module}-server.log"
-    argv = [
+    argv: list[str | Path] = [
         contender.python,
         "-m",
         "benchmarks.gateway.program",

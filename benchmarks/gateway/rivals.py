@@ -120,7 +120,7 @@ class Spark(_Served):
         port = free_port()
         scratch = self.folder / "spark"
         scratch.mkdir(exist_ok=True)
-        argv = [
+        argv: list[str | Path] = [
             home / "bin" / "spark-submit",
             *("--master", f"local[{engine.threads}]", "--driver-memory", SPARK_MEMORY),
             *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),

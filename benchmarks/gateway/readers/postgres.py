@@ -8,7 +8,7 @@ from typing import Any
 
 def reader(given: Mapping[str, Any]) -> Callable[[str], Any]:
     """Asks over one connection, as the analyst whose rows are limited."""
-    import adbc_driver_postgresql.dbapi as dbapi
+    import adbc_driver_postgresql.dbapi as dbapi  # type: ignore[import-not-found]
 
     connection = dbapi.connect(given["uri"], autocommit=True)
     with connection.cursor() as cursor:

@@ -13,8 +13,8 @@ TOKEN = "benchmark"
 def _loaded(given: Mapping[str, Any]) -> Any:
     """An engine with what Quack needs, from its wheels: nothing is fetched."""
     import duckdb
-    import duckdb_extension_httpfs
-    import duckdb_extension_quack
+    import duckdb_extension_httpfs  # type: ignore[import-not-found]
+    import duckdb_extension_quack  # type: ignore[import-not-found]
 
     engine = duckdb.connect(config={"threads": given["threads"], "memory_limit": f"{given['memory']}B"})
     engine.execute("SET autoinstall_known_extensions = false; SET preserve_insertion_order = false")

@@ -8,7 +8,7 @@ from typing import Any
 
 def reader(given: Mapping[str, Any]) -> Callable[[str], Any]:
     """Asks a server that reads the same Parquet files."""
-    from pyspark.sql import SparkSession
+    from pyspark.sql import SparkSession  # type: ignore[import-not-found]
 
     session: Any = SparkSession.builder.remote(given["address"]).getOrCreate()
     session.read.parquet(*given["files"]).createOrReplaceTempView(given["table"])
