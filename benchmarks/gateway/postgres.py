@@ -137,7 +137,8 @@ class Postgres(Contender):
         self._sql("-c", "CHECKPOINT")
         taken = time.monotonic() - began
         size = sum(f.stat().st_size for f in (self.place / "data").rglob("*") if f.is_file())
-        self.notes.append(f"loading: COPY {copied:.0f} s, all {taken:.0f} s, {size / 1e9:.1f} GB on disk")
+        spent = f"loading: COPY {copied:.0f} s, all {taken:.0f} s at load {os.getloadavg()[0]:.0f}"
+        self.notes.append(f"{spent}, {size / 1e9:.1f} GB on disk")
 
     def _sql(self, *arguments: str, source: Any = subprocess.DEVNULL) -> None:
         base = [
