@@ -115,9 +115,7 @@ def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
     if _projection(system) != _projection(CRS.from_user_input(layout.crs)):
         raise _other_system(path.name, system.name, layout.crs)
     move = Transformer.from_crs(layout.crs, STORED, always_xy=True)
-    columns = _columns(
-        layout, {h: list(map(_plain, v)) for h, v in zip(headers, values, strict=True)}, path.name
-    )
+    columns = _columns(layout, {h: list(v) for h, v in zip(headers, values, strict=True)}, path.name)
     with np.errstate(invalid="ignore"):  # a corner that is no number is refused below
         given = shapely.from_wkb(blobs, on_invalid="ignore")
     _require_polygons(given, path.name)
@@ -224,13 +222,6 @@ def _columns(layout: Layout, values: dict[str, list[Any]], name: str) -> dict[st
         except BadCell as bad:
             raise bad_value(bad.bad, name, bad.index + 1, bad.header) from bad
     return columns
-
-
-def _plain(value: Any) -> Any:
-    """A whole number as one: attribute tables do not tell 3 from 3.0, and a blank number is none."""
-    if not isinstance(value, float):
-        return value
-    return None if np.isnan(value) else int(value) if value.is_integer() else value
 
 
 def _require_polygons(shapes: Any, name: str) -> None:
