@@ -47,9 +47,9 @@ def arrange(plan: Plan, texts: Sequence[Any], geometry: str) -> dict[str, Any]:
     records, wide = len(texts[0]), len(plan.labels)
     columns: dict[str, Any] = {}
     for position, field in plan.guarded:
-        _shaped(texts[position], field.pattern, field.header)
+        shaped(texts[position], field.pattern, field.header)
     for position, field in plan.fixed:
-        columns[field.column] = _cell(texts[position], field)
+        columns[field.column] = read_cell(texts[position], field)
     for positions, made in plan.made:
         columns[made.column] = _made([texts[p] for p in positions], made)
     if plan.point is not None and plan.layout.point is not None:
@@ -74,14 +74,21 @@ def _long(plan: Plan, texts: Sequence[Any], records: int) -> dict[str, Any]:
         columns[key.column] = values.take(pa.array(np.tile(np.arange(len(plan.labels)), records)))
     order = pa.array(np.arange(len(plan.labels) * records).reshape(-1, records).T.ravel())
     for number, cell in enumerate(unpivot.cells):
-        parts = [_cell(texts[cells[number][0]], cells[number][1]) for cells in plan.cells]
+        parts = [read_cell(texts[cells[number][0]], cells[number][1]) for cells in plan.cells]
         columns[cell.column] = pa.concat_arrays(parts).take(order)
     return columns
 
 
-def _cell(values: Any, field: SourceField) -> Any:
+def read_cell(values: Any, field: SourceField) -> Any:
+    """One column of text as its field reads it: form, meanings, what stands for nothing, notation.
+
+    Raises
+    ------
+    BadCell
+        For the first value that is not so.
+    """
     if field.pattern:
-        _shaped(values, field.pattern, field.header)
+        shaped(values, field.pattern, field.header)
     values = _meant(values, field.values)
     if not field.missing:
         return _converted(values, field.read, field.header, None)
@@ -91,7 +98,8 @@ def _cell(values: Any, field: SourceField) -> Any:
     return made.take(pa.array(np.cumsum(~blank) - 1, pa.int64(), mask=blank))
 
 
-def _shaped(values: Any, pattern: str, header: str) -> None:
+def shaped(values: Any, pattern: str, header: str) -> None:
+    """Raise `BadCell` for the first text that is not of that form."""
     index = pc.index(pc.match_substring_regex(values, f"^(?:{pattern})$"), False).as_py()
     if index >= 0:
         bad = BadValue(index, values[index].as_py(), f"'{pattern}' 모양", f"of the form '{pattern}'")
@@ -133,7 +141,7 @@ def _points(x: Any, y: Any, point: Point, geometry: str) -> dict[str, Any]:
     fields = [
         SourceField(header=h, column=h, read=Reader.NUMBER, missing=point.absent) for h in (point.x, point.y)
     ]
-    easting, northing = (_cell(v, f) for v, f in zip((x, y), fields, strict=True))
+    easting, northing = (read_cell(v, f) for v, f in zip((x, y), fields, strict=True))
     absent = pc.is_null(easting)
     index = pc.index(pc.equal(absent, pc.is_null(northing)), False).as_py()
     if index >= 0:

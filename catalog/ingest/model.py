@@ -204,6 +204,8 @@ class Layout:
         Whether files have no header: they are recognised by the number and the forms of their values.
     because
         Why files in this arrangement are refused; None where they are taken.
+    polygon_area
+        Column for the area inside each shape's own lines, in the layout's system [m2]; empty for none.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Layout:
     point: Point | None = None
     unpivot: Unpivot | None = None
     aside: Aside | None = None
+    polygon_area: str = ""
 
     @property
     def quoted_lines(self) -> bool:

@@ -57,9 +57,16 @@ def _layout(entry: Entry, dataset: Dataset, made: set[str]) -> Layout:
         point=read_point(entry.entry("point")) if entry.has("point") else None,
         unpivot=read_unpivot(entry.entry("unpivot")) if entry.has("unpivot") else None,
         aside=read_aside(entry.entry("aside")) if entry.has("aside") else None,
+        polygon_area=entry.text("polygon_area", ""),
         fields=tuple(read_field(e) for e in entry.entries("fields")),
     )
     entry.done()
+    if layout.polygon_area and layout.format is not Format.SHAPEFILE:
+        raise entry.error(
+            "polygon_area",
+            ko="좌표가 미터인 셰이프파일에만 있을 수 있습니다",
+            en="belongs to a shapefile, whose coordinates are metres",
+        )
     if layout.headless:
         _evident(layout, entry)
     if layout.because is None:

@@ -108,6 +108,8 @@ def filled_columns(layout: Layout) -> Iterator[str]:
     yield from (column for column, _ in layout.constants)
     if layout.point is not None:
         yield from (layout.point.longitude, layout.point.latitude)
+    if layout.polygon_area:
+        yield layout.polygon_area
     if layout.unpivot is not None and not layout.unpivot.drop:
         yield from (k.column for k in layout.unpivot.keys)
         yield from (c.column for c in layout.unpivot.cells)

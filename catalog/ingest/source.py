@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from catalog.ingest.findings import FileSeen
 from catalog.ingest.layouts import unknown_layout
 from catalog.ingest.meter import Meter, Phase
 from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Recipe
+from catalog.ingest.packed import unpack_shapefile
 from catalog.ingest.portal_json import parse_portal
 from catalog.ingest.rows import BOUNDS, Bounds, Rows
 from catalog.ingest.spool import LINE, ROW, TOTAL, Spool
@@ -160,7 +162,7 @@ def _take_whole(path: Path, kind: Format, reading: Reading) -> Taken:
     content = read_bytes(path)
     parsed = _parse(path, kind, content, reading)
     contents = {path.name: content}
-    if kind is Format.SHAPEFILE:
+    if kind is Format.SHAPEFILE and _bare(path):
         contents |= {p.name: read_bytes(p) for s, p in shapefile_parts(path).items() if s != ".shp"}
     digests = {name: hashlib.sha256(body).hexdigest() for name, body in contents.items()}
     spool = Spool(reading.work, _key("".join(sorted(digests.values())), parsed.layout, reading), path.name)
@@ -260,16 +262,25 @@ def _parse(path: Path, kind: Format, content: bytes, reading: Reading) -> Parsed
         case Format.GEOJSON:
             return parse_geojson(content, path.name, recipe, geometry)
         case Format.SHAPEFILE:
-            return parse_shapefile(path, recipe, geometry)
+            if _bare(path):
+                return parse_shapefile(path, recipe, geometry)
+            reading.work.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=reading.work) as folder:
+                return parse_shapefile(unpack_shapefile(content, path.name, Path(folder)), recipe, geometry)
         case Format.XLSX:
             return parse_xlsx(content, path.name, recipe, geometry)
         case Format.CSV:
             raise AssertionError(kind)
 
 
+def _bare(path: Path) -> bool:
+    """Whether a shapefile's parts lie beside one another, not in an archive."""
+    return path.suffix.lower() == ".shp"
+
+
 def _kind(path: Path, takes: set[Format]) -> Format:
     """The format by content; the name decides only for shapefiles, which are several files."""
-    if path.suffix.lower() == ".shp":
+    if _bare(path):
         return Format.SHAPEFILE
     if not regular(path):
         raise empty(path.name)
@@ -278,8 +289,8 @@ def _kind(path: Path, takes: set[Format]) -> Format:
             start = file.read(PEEKED)
     except OSError as error:
         raise unreadable(path.name, error) from error
-    if start.startswith(b"PK\x03\x04") and Format.XLSX in takes:
-        return Format.XLSX
+    if start.startswith(b"PK\x03\x04") and (packed := {Format.XLSX, Format.SHAPEFILE} & takes):
+        return Format.XLSX if Format.XLSX in packed else Format.SHAPEFILE
     if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in {b"{", b"["}:
         return next((f for f in (Format.WEEKLY_JSON, Format.PORTAL_JSON) if f in takes), Format.GEOJSON)
     return Format.CSV

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 import unicodedata
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from catalog.ingest.arrange import BadCell, read_cell, shaped
 from catalog.ingest.evidence import read_bytes
 from catalog.ingest.layouts import bad_value, unknown_layout
-from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Reader, Recipe
-from catalog.ingest.values import BadValue, convert
+from catalog.ingest.model import Format, IngestError, Layout, Parsed, Piece, Recipe
 from catalog.ingest.weekly_json import load_json
 
 STORED = "EPSG:4326"
@@ -99,8 +100,11 @@ def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
             ko=f"모르는 문자 집합 {page}",
             en=f"unknown code page {page}",
         )
+    _told_truly(contents[".dbf"], CODE_PAGES[page], path.name)
     try:
-        meta, _, blobs, values = read(parts[".shp"], encoding=CODE_PAGES[page])
+        with warnings.catch_warnings():  # each shape is judged below
+            warnings.filterwarnings("ignore", message=".*(winding order|Non closed ring)")
+            meta, _, blobs, values = read(parts[".shp"], encoding=CODE_PAGES[page])
         system = CRS.from_wkt(contents[".prj"].decode("ascii"))
     except Exception as error:  # two libraries, many kinds
         raise _bad_shape(path.name, None, str(error)) from error
@@ -112,7 +116,12 @@ def parse_shapefile(path: Path, recipe: Recipe, geometry: str) -> Parsed:
         raise _other_system(path.name, system.name, layout.crs)
     move = Transformer.from_crs(layout.crs, STORED, always_xy=True)
     columns = _columns(layout, {h: list(v) for h, v in zip(headers, values, strict=True)}, path.name)
-    shapes = shapely.transform(shapely.from_wkb(blobs), lambda x, y: move.transform(x, y), interleaved=False)
+    with np.errstate(invalid="ignore"):  # a corner that is no number is refused below
+        given = shapely.from_wkb(blobs, on_invalid="ignore")
+    _require_polygons(given, path.name)
+    if layout.polygon_area:
+        columns[layout.polygon_area] = pa.array(np.round(shapely.area(given), 1))
+    shapes = shapely.transform(given, lambda x, y: move.transform(x, y), interleaved=False)
     columns[geometry] = _stored(shapes, path.name)
     piece = Piece(columns=columns, lines=np.arange(1, len(blobs) + 1))
     return Parsed(file=path.name, layout=layout, piece=piece)
@@ -163,6 +172,35 @@ def _whole(parts: dict[str, bytes], name: str) -> None:
         )
 
 
+def _told_truly(dbf: bytes, page: str, name: str) -> None:
+    """Refuse attributes in another encoding than the .cpg names; UTF-8 read as CP949 is other letters."""
+    header, width = struct.unpack("<HH", dbf[8:12])
+    body = dbf[header:]
+    if page == "CP949" and not body.isascii() and _fails(body, "UTF-8") is None:
+        line, found = None, "UTF-8"
+    else:
+        at = _fails(body, page)
+        if at is None:
+            return
+        line, found = at // max(width, 1) + 1, f"0x{body[at]:02X}"
+    raise IngestError(
+        "wrong-encoding",
+        file=name,
+        line=line,
+        ko=f".cpg는 {page}라고 하지만 속성은 {found}입니다. 제공기관의 파일 다섯 개를 그대로 올리세요",
+        en=f"the .cpg says {page}, the attributes hold {found}; give the publisher's five parts as they are",
+    )
+
+
+def _fails(body: bytes, encoding: str) -> int | None:
+    """Where strict decoding ends; None where all of it is in that encoding."""
+    try:
+        body.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
 def _projection(system: Any) -> tuple[Any, ...]:
     """What fixes a coordinate: method, its numbers and the ellipsoid; names alone are not evidence."""
     operation = system.coordinate_operation
@@ -175,28 +213,37 @@ def _projection(system: Any) -> tuple[Any, ...]:
 def _columns(layout: Layout, values: dict[str, list[Any]], name: str) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for field in layout.fields:
-        if field.read is Reader.IGNORE:
-            continue
-        texts = ["" if v is None else str(v) for v in values[field.header]]
+        texts = pa.array(["" if v is None else str(v) for v in values[field.header]], pa.string())
         try:
-            columns[field.column] = convert(pa.array(texts, pa.string()), field.read)
-        except BadValue as bad:
-            raise bad_value(bad, name, bad.index + 1, field.header) from bad
+            if field.column:
+                columns[field.column] = read_cell(texts, field)
+            elif field.pattern:
+                shaped(texts, field.pattern, field.header)
+        except BadCell as bad:
+            raise bad_value(bad.bad, name, bad.index + 1, bad.header) from bad
     return columns
 
 
-def _stored(shapes: Any, name: str) -> Any:
+def _require_polygons(shapes: Any, name: str) -> None:
     import shapely
 
     for number, item in enumerate(shapes, start=1):
         if item is None or item.is_empty or item.geom_type not in {"Polygon", "MultiPolygon"}:
             kind = "none" if item is None else item.geom_type
             raise _bad_shape(name, number, f"{kind} is no polygon")
-        west, south, east, north = item.bounds
-        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-            raise _other_system(name, f"{west:.0f}, {south:.0f}", STORED)
+        if not np.isfinite(shapely.get_coordinates(item)).all():
+            raise _bad_shape(name, number, "a corner is no number")
         if not item.is_valid:
             raise _bad_shape(name, number, shapely.is_valid_reason(item))
+
+
+def _stored(shapes: Any, name: str) -> Any:
+    import shapely
+
+    _require_polygons(shapes, name)
+    for west, south, east, north in shapely.bounds(shapes):
+        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+            raise _other_system(name, f"{west:.0f}, {south:.0f}", STORED)
     return pa.array([bytes(b) for b in shapely.to_wkb(shapes)], pa.binary())
 
 

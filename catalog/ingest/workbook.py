@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import posixpath
 import re
 import zipfile
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow as pa
 from catalog.ingest.arrange import BadCell, arrange, texts_of
 from catalog.ingest.layouts import bad_value, unknown_layout
 from catalog.ingest.model import Format, IngestError, Parsed, Piece, Recipe
+from catalog.ingest.packed import require_honest, trick
 from catalog.ingest.plan import Plan, lay
 
 UNPACKED = 256 << 20
@@ -23,7 +23,7 @@ PARTS = 2_000
 CELLS = 20_000_000
 """Most cells taken, empty ones between filled ones included."""
 ENTITY = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
-ZIP_ENCRYPTED = 0x1
+HOSTILE = "hostile-workbook"
 Rows = list[tuple[str, ...]]
 
 
@@ -87,47 +87,18 @@ def _sheets(content: bytes, name: str) -> dict[str, Rows]:
 def _safe(content: bytes, name: str) -> None:
     """Refuse an archive that is no honest workbook before anything in it is parsed."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        require_honest(archive, name, unpacked=UNPACKED, parts=PARTS, reason=HOSTILE)
         parts = archive.infolist()
-        unpacked = sum(i.file_size for i in parts)
-        if unpacked > UNPACKED:
-            raise _too_large(
-                name,
-                f"풀면 {unpacked:,}바이트가 되어 한도를 넘습니다",
-                f"unpacks to {unpacked:,} bytes, over the limit",
-            )
-        if len(parts) > PARTS:
-            raise _too_large(name, f"안에 파일이 {len(parts):,}개 있습니다", f"holds {len(parts):,} files")
-        names = [p.filename for p in parts]
-        for part in parts:
-            path = part.filename.replace("\\", "/")
-            if path.startswith("/") or ":" in path or ".." in posixpath.normpath(path).split("/"):
-                raise _trick(
-                    name,
-                    f"'{part.filename[:60]}'이(가) 밖을 가리킵니다",
-                    f"'{part.filename[:60]}' points outside",
-                )
-            if part.flag_bits & ZIP_ENCRYPTED:
-                raise _trick(
-                    name,
-                    "암호가 걸려 있습니다. 암호를 풀어 올리세요",
-                    "is encrypted; give it without a password",
-                )
-        if len(set(names)) != len(names):
-            raise _trick(name, "같은 이름의 파일이 두 번 들어 있습니다", "holds one file name twice")
-        if any(n.lower().endswith("vbaproject.bin") for n in names):
-            raise _trick(name, "매크로가 들어 있습니다", "holds macros")
+        if any(p.filename.lower().endswith("vbaproject.bin") for p in parts):
+            raise trick(name, HOSTILE, "매크로가 들어 있습니다", "holds macros")
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
                 with archive.open(part) as stream:
                     tail = b""
                     while piece := stream.read(1 << 20):
                         if ENTITY.search(tail + piece):
-                            raise _trick(name, "XML 개체 선언이 있습니다", "declares XML entities")
+                            raise trick(name, HOSTILE, "XML 개체 선언이 있습니다", "declares XML entities")
                         tail = piece[-32:]
-
-
-def _trick(name: str, ko: str, en: str) -> IngestError:
-    return IngestError("hostile-workbook", file=name, line=None, ko=ko, en=en)
 
 
 def _too_large(name: str, ko: str, en: str) -> IngestError:

@@ -1,7 +1,11 @@
-"""Made-up boundaries: Voronoi cells of dong centres within a smooth outline. Facts are the centres only."""
+"""Made-up boundaries: Voronoi cells of dong centres within a smooth outline, lobes around commercial areas.
+
+Facts are the centres of the dongs only.
+"""
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +76,29 @@ def gu_boundary(centres: Path, names: Path) -> pa.Table:
     gu = read_table(names)
     unions = np.array([shapely.union_all(cells[owner == code]) for code in gu["gu_code"]])
     return pa.table({**gu, "geometry": _stored(unions)})
+
+
+def commercial_area_boundary(areas: pa.Table, outlines: Path) -> pa.Table:
+    """One row for each made-up commercial area: an outline around its centre, of the area it is given."""
+    import shapely
+
+    table: Any = areas
+    shape = read_table(outlines)
+    corners, two, three = (float(shape[n][0]) for n in ("corners", "two_lobes", "three_lobes"))
+    centres = np.column_stack([table[c].to_numpy() for c in ("easting", "northing")]).astype(float)
+    area = table["area"].to_numpy().astype(float)
+    generator = np.random.default_rng(zlib.crc32(b"commercial_area_boundary"))
+    turns = generator.uniform(0.0, 2 * np.pi, (2, len(area), 1))
+    angles = np.linspace(0.0, 2 * np.pi, int(corners), endpoint=False)
+    reach = 1 + two * np.cos(2 * angles + turns[0]) + three * np.cos(3 * angles + turns[1])
+    ring = np.stack([reach * np.cos(angles), reach * np.sin(angles)], axis=-1)
+    drawn = shapely.area(shapely.polygons(ring))
+    scaled = ring * np.sqrt(area / drawn)[:, None, None] + centres[:, None, :]
+    shapes = shapely.polygons(scaled)
+    kept = ("area_type_code", "area_type", "area_code", "area_name", "gu_code", "gu_name", "dong_code")
+    columns: Any = {name: table[name] for name in (*kept, "dong_name", "easting", "northing", "area")}
+    measured = np.round(shapely.area(shapes), 1)
+    return pa.table(columns | {"outline_area": measured, "geometry": _stored(shapes)})
 
 
 def dong_codes(centres: Path, names: Path) -> pa.Table:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.descriptions import Dataset
+from catalog.descriptions import Dataset, load
 from catalog.warehouse import MAIN, Publication, Warehouse
 from catalog.warehouse.materialise import refresh_variants
 
@@ -68,6 +68,9 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
     def folder(name: str) -> Path:
         return datasets / name / "sample"
 
+    def described(name: str) -> Dataset:
+        return load(datasets / name / "dataset.yml")
+
     centres, gu = folder("dong_boundary") / "dong_centres.csv", folder("gu_boundary") / "gu.csv"
     makers: dict[str, Callable[[], pa.Table]] = {
         "subway_ridership": lambda: transit.subway(folder("subway_ridership")),
@@ -76,6 +79,10 @@ def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:
         "floating_population": lambda: presence.footfall(folder("living_population"), centres),
         "gu_boundary": lambda: boundaries.gu_boundary(centres, gu),
         "dong_boundary": lambda: boundaries.dong_boundary(centres),
+        "commercial_area_boundary": lambda: boundaries.commercial_area_boundary(
+            generic.made_up(described("commercial_areas"), datasets),
+            folder("commercial_area_boundary") / "outlines.csv",
+        ),
         "dong_codes": lambda: boundaries.dong_codes(centres, gu),
         "card_spending": lambda: spending.card_spending(datasets).rows,
         "card_spending_inflow": lambda: spending.card_spending_inflow(datasets).rows,

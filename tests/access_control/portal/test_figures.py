@@ -77,6 +77,15 @@ def test_each_dataset_gets_the_figure_its_columns_make(facts: FactsShelf) -> Non
     assert kinds["dong_boundary"][0] == "map"
 
 
+def test_areas_that_overlap_are_drawn_too(facts: FactsShelf) -> None:
+    snapshot = facts.snapshot("commercial_area_boundary")
+    assert snapshot is not None
+    figure = facts.sample(snapshot).figure
+    assert figure is not None and figure.kind == "map" and not figure.dots
+    assert len(figure.paths) == snapshot.rows
+    assert sum(map(len, figure.paths)) < 60_000, "hundreds of outlines for a map of 640 units"
+
+
 def test_places_without_area_are_drawn_and_those_unknown_left_out(facts: FactsShelf) -> None:
     for name in ("bike_stations", "sdot_sensors"):
         snapshot = facts.snapshot(name)

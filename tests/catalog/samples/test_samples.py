@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import shapely
+from pyproj import Transformer
 
 from catalog.descriptions import Tier, load_all
 from catalog.ingest.checks import load_checks
@@ -94,6 +95,22 @@ def test_boundaries_tile_the_city_without_gaps_or_overlaps() -> None:
     assert 37.4 < south < 37.5
     assert 127.1 < east < 127.25
     assert 37.65 < north < 37.75
+
+
+def test_outlines_of_commercial_areas_hold_their_centre_and_the_area_they_are_given() -> None:
+    areas: Any = sample(DATASETS["commercial_areas"])
+    outlines: Any = sample(DATASETS["commercial_area_boundary"])
+    for column in ("area_code", "area_type_code", "dong_code", "area"):
+        assert outlines[column].to_pylist() == areas[column].to_pylist()
+    shapes = shapely.from_wkb(outlines["geometry"].to_pylist())
+    assert shapely.is_valid(shapes).all()
+    assert shapely.contains(shapes, shapely.from_wkb(areas["geometry"].to_pylist())).all()
+    metres = shapely.transform(
+        shapes,
+        Transformer.from_crs("EPSG:4326", "EPSG:5181", always_xy=True).transform,
+        interleaved=False,
+    )
+    assert shapely.area(metres) == pytest.approx(areas["area"].to_numpy(), rel=0.01)
 
 
 def test_the_subway_week_has_its_shape() -> None:
