@@ -172,7 +172,7 @@ def exchanged(one: str, other: str) -> Callable[[Rows], None]:
     return change
 
 
-WRONG: dict[str, tuple[Callable[[Rows], None], str, int | None]] = {
+WRONG: dict[str, tuple[Callable[[Rows], Any], str, int | None]] = {
     "a gu of no list": (put("자치구역", "Bundang-gu"), "bad-value", 8),
     "a gu in other letters": (put("자치구역", "jongno-gu"), "bad-value", 8),
     "a third origin": (put("데이터구분번호", "3"), "bad-value", 8),
@@ -218,7 +218,7 @@ NEAR: dict[str, tuple[int, Callable[[Rows], Any], str, str]] = {
     "a column lost": (2023, lambda r: [x.pop(24) for x in r], "빠진 열 '소음 최대(dB)'", "소음 최대(dB)"),
     "one without a name at the end": (
         2023,
-        lambda r: [x.append("") for x in r],
+        lambda r: [x.__setitem__(slice(len(x), None), [""]) for x in r],
         "모르는 열 ''",
         "unknown ''",
     ),
