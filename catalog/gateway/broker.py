@@ -17,6 +17,7 @@ from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
+from catalog.gateway.entrance import Entrance
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.governed.releases import Releases
@@ -61,6 +62,8 @@ class Broker:
         Queries of all sessions together that run at once; see `Turns`.
     walled
         Whether sandboxes have their own view of files and sockets.
+    remote
+        Where the front announces connections from other machines, and its address for readers.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Broker:
         limits: QueryLimits,
         at_once: int = 16,
         walled: bool = True,
+        remote: tuple[Path, str] | None = None,
     ) -> None:
         self._metrics = Metrics()
         self._guard, self._descriptions, self._limits = guard, descriptions, limits
@@ -102,6 +106,7 @@ class Broker:
         self._admin_path = admin
         self._admin: AdminSocket | None = None
         self._watch: Watch | None = None
+        self._entrance = Entrance(remote[0], guard, self._ledger, remote[1]) if remote else None
 
     def start(self) -> None:
         """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""
@@ -112,6 +117,8 @@ class Broker:
             self.open(identity)
         self._watch = Watch(self._guard, self._ledger, self._sessions)
         self._admin = AdminSocket(self._admin_path, self._administer)
+        if self._entrance is not None:
+            self._entrance.start()
 
     def open(self, identity: SessionIdentity) -> None:
         """Listen for one session; doing it twice is doing it once."""
@@ -145,6 +152,8 @@ class Broker:
             address.chmod(0o666)
             nearby.chmod(0o666)
             self._open[identity.session_id] = (session, server, local)
+            if self._entrance is not None:
+                self._entrance.add(session, actions)
         threading.Thread(target=session.warm, daemon=True).start()
 
     def close(self, session_id: SessionId) -> None:
@@ -154,6 +163,8 @@ class Broker:
         if found is None:
             return
         session, server, local = found
+        if self._entrance is not None:
+            self._entrance.remove(session_id)
         session.close()
         local.shutdown()
         server.shutdown()
@@ -179,6 +190,8 @@ class Broker:
             self._admin.close()
         if self._watch is not None:
             self._watch.close()
+        if self._entrance is not None:
+            self._entrance.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for session, server, local in found:
@@ -202,6 +215,7 @@ class Broker:
             "waiting": waiting,
             "unrecorded_ends": owed,
             "draining": self._draining,
+            "remote_connections": self._entrance.tunnels if self._entrance is not None else 0,
         }
 
     def metrics(self) -> str:
@@ -225,6 +239,9 @@ class Broker:
                 return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
                 self.close(SessionId(str(request.get("session_id"))))
+            case "revoke":
+                if self._entrance is not None:
+                    self._entrance.revoke(str(request.get("serial")))
             case "stats":
                 return {"ok": True, **self.stats()}
             case "metrics":
