@@ -205,7 +205,8 @@ def certificate_ended() -> CatalogError:
     """The certificate was good when the connection began, and is no more."""
     return refusals.QueryRefused(
         "certificate-ended",
-        ko="이 연결의 인증서는 더 이상 유효하지 않습니다(세션 종료, 취소 또는 만료). 운영자에게 새 인증서를 요청하세요.",
+        ko="이 연결의 인증서는 더 이상 유효하지 않습니다(세션 종료, 취소 또는 만료). 운영자에게 새 인증서를 "
+        "요청하세요.",
         en="The certificate of this connection holds no longer (the session ended, or it was revoked or ran "
         "out). Ask the operator for a new one.",
     )
@@ -215,7 +216,8 @@ def unknown_ticket() -> CatalogError:
     """A ticket of another session, one that was used or ran out, or none at all."""
     return refusals.QueryRefused(
         "unknown-ticket",
-        ko="이 표는 쓸 수 없습니다: 이미 썼거나, 기한이 지났거나, 이 세션의 것이 아닙니다. 질의를 다시 실행하세요.",
+        ko="이 티켓은 쓸 수 없습니다: 이미 썼거나, 기한이 지났거나, 이 세션의 것이 아닙니다. 질의를 다시 "
+        "실행하세요.",
         en="This ticket is not good: it was used, ran out, or is not this session's. Run the query again.",
     )
 

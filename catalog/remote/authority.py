@@ -57,9 +57,7 @@ class Authority:
         _write(self._server, made.together)
         return certificates.server_facts(made.certificate)[0]
 
-    def certify(
-        self, requested: bytes, identity: SessionIdentity, now: datetime, lasts: timedelta
-    ) -> Issued:
+    def certify(self, requested: bytes, identity: SessionIdentity, now: datetime, lasts: timedelta) -> Issued:
         """See `certificates.session_certificate`."""
         return certificates.session_certificate(self._pair(), requested, identity, now, lasts)
 

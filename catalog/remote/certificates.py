@@ -200,6 +200,35 @@ def server_facts(certificate: bytes) -> tuple[datetime, tuple[str, ...]]:
     return found.not_valid_after_utc, tuple(str(name.value) for name in names)
 
 
+def is_authority(content: bytes) -> bool:
+    """Whether this is one or more authorities' certificates, PEM, and nothing else.
+
+    Raises
+    ------
+    CertificateError
+        `no-certificate`.
+    """
+    return all(
+        found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for found in _loaded(content)
+    )
+
+
+def der(content: bytes) -> bytes:
+    """The first certificate of a PEM file, as TLS sends it.
+
+    Raises
+    ------
+    CertificateError
+        `no-certificate`.
+    """
+    return _loaded(content)[0].public_bytes(serialization.Encoding.DER)
+
+
+def belongs(content: bytes, key: bytes) -> bool:
+    """Whether a certificate is of this key."""
+    return _loaded(content)[0].public_key() == _private(key).public_key()
+
+
 def still_good(bundle: bytes, now: datetime) -> list[bytes]:
     """Of several certificates those that have not ended, PEM each."""
     return [
@@ -282,6 +311,17 @@ def _private(key: bytes) -> ec.EllipticCurvePrivateKey:
 
 def _serial(certificate: x509.Certificate) -> str:
     return f"{certificate.serial_number:040x}"
+
+
+def _loaded(content: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise CertificateError(
+            "no-certificate",
+            ko="인증서 파일(PEM)이 아닙니다. 캠퍼스에서 받은 파일을 그대로 쓰세요.",
+            en="this is no certificate file (PEM); use the file from the campus as it is.",
+        ) from error
 
 
 def _alternative(name: str) -> x509.GeneralName:

@@ -1,4 +1,4 @@
-"""TLS as both ends of a remote session speak it: version 1.3, both sides with certificates. Knows no bytes."""
+"""TLS as both ends of a remote session speak it: 1.3, both with certificates. Knows no bytes."""
 
 from __future__ import annotations
 
