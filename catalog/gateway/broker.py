@@ -24,7 +24,7 @@ from catalog.gateway.governed.releases import Releases
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.local import LocalServer
 from catalog.gateway.metrics import CountedStarter, Metrics
-from catalog.gateway.mounts import open_mounts
+from catalog.gateway.mounts import Mounted, open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
@@ -232,9 +232,7 @@ class Broker:
         match request.get("op"):
             case "open":
                 identity = _identity(request)
-                mounts = open_mounts(
-                    identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC)
-                )
+                mounts = () if request.get("elsewhere") is True else self._mounts(identity)
                 self.open(identity)
                 return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
@@ -251,6 +249,10 @@ class Broker:
             case other:
                 raise refusals.malformed(str(other))
         return {"ok": True}
+
+    def _mounts(self, identity: SessionIdentity) -> tuple[Mounted, ...]:
+        """What a session of this machine has mounted; one elsewhere has no disk in common with us."""
+        return open_mounts(identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC))
 
     def _sweep(self, live: set[SessionId]) -> None:
         """Remove folders of sessions that ended while no broker ran."""

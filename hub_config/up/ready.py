@@ -37,6 +37,8 @@ def answers(settings: Settings, name: str) -> bool:
                 return _get(path, "/hub/api/") == 200
             case "gate":
                 return _through(settings) == 200
+            case "remote":
+                socket.create_connection((settings.remote_bind, settings.remote_port), PATIENCE).close()
             case _:
                 with _connected(path):
                     pass

@@ -21,6 +21,7 @@ FOLDERS = (
     "access",
     "audit",
     "audit-key",
+    "authority",
     "catalog",
     "dashboards",
     "exports",
@@ -29,13 +30,14 @@ FOLDERS = (
     "hub",
     "ingest",
     "logs",
+    "remote",
     "secrets",
     "uploads",
     "uploads/blobs",
     "uploads/runs",
     "warehouse",
 )
-SERVICES = ("launcher", "audit", "gateway", "portal", "hub", "gate")  # those with a socket
+SERVICES = ("launcher", "audit", "gateway", "entrance", "portal", "hub", "gate")  # what has a socket
 SECRETS = ("hub_api.token", "internal.token", "hub_cookie.secret")
 
 
@@ -134,21 +136,28 @@ def leave_no_sockets(settings: Settings) -> None:
 
 
 def check_port(settings: Settings) -> None:
-    """Find out before anything starts whether the public port is free.
+    """Find out before anything starts whether the public ports are free.
 
     Raises
     ------
     CannotStart
-        The port is taken, or may not be used by this user.
+        A port is taken, or may not be used by this user.
     """
-    with socket.socket() as probe:
+    _check_port(settings.bind, settings.port, "--port")
+    if settings.remote_port:
+        _check_port(settings.remote_bind, settings.remote_port, "remote_port")
+
+
+def _check_port(bind: str, port: int, name: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.bind, settings.port))
-        except OSError as error:
+            probe.bind((bind, port))
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise CannotStart(
-                f"포트 {settings.port} 을(를) 쓸 수 없습니다 ({error.strerror}). 다른 --port 를 지정하세요.",
-                f"port {settings.port} cannot be used ({error.strerror}). Choose another with --port.",
+                f"포트 {port} 을(를) 쓸 수 없습니다 ({why}). 다른 {name} 를 지정하세요.",
+                f"port {port} cannot be used ({why}). Choose another with {name}.",
             ) from error
 
 
