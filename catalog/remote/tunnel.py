@@ -24,14 +24,10 @@ class End:
 
 
 async def carry(one: End, other: End) -> None:
-    """Forward both ways; when one end hangs up, what it said still goes out, then both are closed."""
+    """Forward both ways; when one end hangs up, what it said still goes out, then both are cut."""
     ways = {asyncio.create_task(_pour(one, other)), asyncio.create_task(_pour(other, one))}
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
         for end in (one, other):
             end.writer.close()
         with contextlib.suppress(TimeoutError):
@@ -39,6 +35,9 @@ async def carry(one: End, other: End) -> None:
                 for end in (one, other):
                     with contextlib.suppress(OSError):
                         await end.writer.wait_closed()
+    finally:
+        for way in ways:
+            way.cancel()
         for end in (one, other):
             end.cut()
 

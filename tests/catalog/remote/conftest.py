@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,26 +84,31 @@ class Campus:
         return client
 
 
-class _FrontThread:
-    """The front in a loop of its own, as its process has."""
+class LoopThread:
+    """A task that serves until cancelled, in a loop of its own, as in a process of its own."""
 
-    def __init__(self, front: Front, listener: socket.socket) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, args=(front, listener))
+    def __init__(self, serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._serve, self._begun = serve, threading.Event()
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
-
-    def _run(self, front: Front, listener: socket.socket) -> None:
-        self._task = self._loop.create_task(front.serve(listener))
-        try:
-            self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        finally:
-            self._loop.close()
+        self._begun.wait()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._serve())
+        self._begun.set()
+        try:
+            await self._task
+        finally:
+            await asyncio.sleep(0.05)  # transports that were cut are let go in the loop's next rounds
 
 
 @pytest.fixture
@@ -124,12 +130,13 @@ def campus(warehouse: Warehouse, run_folder: Path, tmp_path: Path, limits: Limit
     with installation(warehouse, DESCRIPTIONS, run_folder, LIMITS, remote=(entrance, address)) as gateway:
         for name in ("subway_ridership", "dong_codes", "card_sales", "gu_boundary"):
             gateway.guard.grant(name)
-        front = _FrontThread(Front(Served(served), entrance, limits), listener)
+        front = Front(Served(served), entrance, limits)
+        thread = LoopThread(lambda: front.serve(listener))
         made = Campus(gateway, authority, secret, served, port, address, limits)
         try:
             yield made
         finally:
             for client in made.clients:
                 client.close()
-            front.stop()
+            thread.stop()
             listener.close()
