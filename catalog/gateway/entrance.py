@@ -108,6 +108,7 @@ class Entrance:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._path.unlink(missing_ok=True)
         with self._lock:
             self._known.clear()
             found = list(self._faces.values())

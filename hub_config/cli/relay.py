@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from catalog.errors import CatalogError
 from catalog.remote.relay import Relay, accept, prepare
 from hub_config.settings import Settings
+from hub_config.up import state
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -30,6 +32,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 return _serve(arguments.campus, sessions, settings)
     except CatalogError as error:
         sys.stderr.write(f"campus: {error.ko}\n        {error.en}\n")
+        return 1
+    except state.CannotStart as error:
+        sys.stderr.write(f"campus: {error}\n")
         return 1
     except OSError as error:
         sys.stderr.write(f"campus: {error.filename}: {error.strerror}\n")
@@ -52,6 +57,7 @@ def _serve(campus: str, sessions: Path, settings: Settings) -> int:
             "`campus relay accept`.\n"
         )
         return 1
+    state.make_run(settings.run, {os.getuid()})
     relay = Relay(sessions, settings.run, host.strip("[]"), int(port))
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(_until_stopped(relay))

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import socket
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -72,7 +73,7 @@ def prepare(settings: Settings, owner: int | None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_version(state)
         _check_disk(state)
-        _make_run(settings.run, {os.getuid(), owner})
+        make_run(settings.run, {os.getuid(), owner})
         for name in FOLDERS:
             (state / name).mkdir(mode=0o700, exist_ok=True)
         sockets = [settings.socket(name).parent for name in SERVICES]
@@ -129,6 +130,7 @@ def leave_no_sockets(settings: Settings) -> None:
     if not run.is_relative_to(settings.state) and not any(journal.glob("*.json")):
         shutil.rmtree(run, ignore_errors=True)
         return
+    settings.socket("entrance").unlink(missing_ok=True)  # of a gateway that was killed
     for room in (run / "gateway", run / "sessions"):
         for left in room.iterdir():
             if left != journal:
@@ -161,8 +163,14 @@ def _check_port(bind: str, port: int, name: str) -> None:
             ) from error
 
 
-def _make_run(run: Path, ours: set[int | None]) -> None:
-    """The folder of the sockets; in the temporary folder anybody can guess its name and make it first."""
+def make_run(run: Path, ours: Collection[int | None]) -> None:
+    """The folder of the sockets; in the temporary folder anybody can guess its name and make it first.
+
+    Raises
+    ------
+    CannotStart
+        Somebody else did.
+    """
     with contextlib.suppress(FileExistsError):
         run.mkdir(mode=0o711)
         return
@@ -180,7 +188,7 @@ def _make_run(run: Path, ours: set[int | None]) -> None:
 def _check_version(state: Path) -> None:
     file = state / "VERSION"
     if not file.exists():
-        if any(p.name not in {"campus.toml", "run"} for p in state.iterdir()):
+        if any(p.name not in {"campus.toml", "relay", "run"} for p in state.iterdir()):
             raise CannotStart(
                 f"{state} 은(는) 비어 있지도 않고 Campus 상태 폴더도 아닙니다. 다른 --state 를 지정하세요.",
                 f"{state} is neither empty nor a Campus state folder. Name another one with --state.",
