@@ -67,6 +67,8 @@ def test_a_taken_port_is_refused_by_number(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(CannotStart, match=str(port)):
             check_port(load({"state": tmp_path, "port": port}, {}))
+        with pytest.raises(CannotStart, match=f"{port}.*remote_port"):
+            check_port(load({"state": tmp_path, "port": 0, "remote_port": port}, {}))
 
 
 def foreign(run: Path) -> None:
