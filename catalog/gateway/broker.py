@@ -233,6 +233,8 @@ class Broker:
             case "open":
                 identity = _identity(request)
                 mounts = () if request.get("elsewhere") is True else self._mounts(identity)
+                for older in self._older(identity):
+                    self.close(older)
                 self.open(identity)
                 return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
@@ -249,6 +251,17 @@ class Broker:
             case other:
                 raise refusals.malformed(str(other))
         return {"ok": True}
+
+    def _older(self, identity: SessionIdentity) -> list[SessionId]:
+        """Sessions that a new one of the same person and project takes the place of, wherever they ran."""
+        with self._lock:
+            known = [session.identity for session, *_ in self._open.values()]
+        work = identity.person, identity.project
+        return [
+            k.session_id
+            for k in known
+            if (k.person, k.project) == work and k.session_id != identity.session_id
+        ]
 
     def _mounts(self, identity: SessionIdentity) -> tuple[Mounted, ...]:
         """What a session of this machine has mounted; one elsewhere has no disk in common with us."""

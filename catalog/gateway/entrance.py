@@ -25,6 +25,7 @@ from catalog.gateway.guard import Guard, Route, SessionId, SessionIdentity, Tran
 from catalog.gateway.queries import Ledger
 from catalog.gateway.remote import RemoteServer
 from catalog.gateway.session import SessionGateway
+from catalog.gateway.tally import Tally
 
 LOG = logging.getLogger(__name__)
 MOST_ASKING: Final = 512  # connections of the front
@@ -67,6 +68,7 @@ class Entrance:
         self._asking = threading.Semaphore(MOST_ASKING)
         self._folder = Path(tempfile.mkdtemp(prefix="campus-"))  # its own: nobody else connects to a face
         self._made = 0
+        self._refused = Tally(LOG, "certificates refused")
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -159,28 +161,34 @@ class Entrance:
     def _enter(self, identity: SessionIdentity, serial: str) -> tuple[_Face, socket.socket] | None:
         """A connection to the session's face for this certificate; None where none may be had."""
         if not self._holds(identity, serial):
-            LOG.info("a certificate was refused: no session that lives, or not its own")
+            self._refused.note("no session that lives, or not its own")
             return None
         key = identity.session_id, serial
         with self._lock:
             known = self._known.get(identity.session_id)
             if known is None or known[0].identity != identity:
-                LOG.info("a certificate was refused: no such session here")
+                self._refused.note("no such session here")
                 return None
             busy = sum(len(f.tunnels) for (of, _), f in self._faces.items() if of == identity.session_id)
             if busy >= MOST_OF_SESSION:
-                LOG.info("a certificate was refused: too many connections of one session")
+                self._refused.note("too many connections of one session")
                 return None
             face = self._faces.get(key)
             if face is None:
                 face = self._faces[key] = self._open(*known, serial)
             tunnel = socket.socket(socket.AF_UNIX)
-            try:
-                tunnel.connect(str(face.path))
-            except OSError:
-                tunnel.close()
-                raise
             face.tunnels.add(tunnel)
+        try:
+            tunnel.settimeout(PATIENCE)
+            tunnel.connect(str(face.path))
+        except OSError:
+            self._leave(identity.session_id, serial, face, tunnel)
+            raise
+        with self._lock:
+            ended = identity.session_id not in self._known  # meanwhile: nobody hung up on this one
+        if ended:
+            self._leave(identity.session_id, serial, face, tunnel)
+            return None
         return face, tunnel
 
     def _open(self, session: SessionGateway, actions: Actions, serial: str) -> _Face:

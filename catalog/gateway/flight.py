@@ -34,7 +34,7 @@ class SessionServer(flight.FlightServerBase):
         self._actions = actions
         super().__init__(address)
 
-    def locations(self, admission: Admission) -> list[str]:
+    def locations(self, admission: Admission) -> list[Any]:
         """Where the ticket of an admission is good."""
         return [admission.location]
 

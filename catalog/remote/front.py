@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.gateway.control import ControlClosed, send
+from catalog.gateway.tally import Tally
 from catalog.remote.certificates import Bearer, CertificateError, bearer
 from catalog.remote.tls import ALPN, Served
 from catalog.remote.tunnel import CHUNK, End, carry
@@ -60,6 +61,7 @@ class Front:
         self._limits = limits or Limits()
         self._open: set[asyncio.Task[None]] = set()
         self._greeting: Counter[str] = Counter()
+        self._turned_away = Tally(LOG, "turned away")
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept until cancelled; then everybody is hung up on."""
@@ -73,13 +75,14 @@ class Front:
                     await asyncio.sleep(0.05)
                     continue
                 if not self._has_room(str(address[0])):
+                    self._turned_away.note("no room")
                     client.close()
                     continue
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                self._greeting[str(address[0])] += 1
                 task = asyncio.create_task(self._take(client, str(address[0])))
                 self._open.add(task)
                 task.add_done_callback(self._open.discard)
+                await asyncio.sleep(0)  # a full backlog does not keep the others waiting
         finally:
             for task in self._open:
                 task.cancel()
@@ -93,27 +96,30 @@ class Front:
         )
 
     async def _take(self, client: socket.socket, address: str) -> None:
-        self._greeting[address] += 1
         try:
-            found = await self._greet(client)
-        finally:
-            self._greeting -= Counter([address])
-        if found is None:
-            return
-        end, who = found
-        try:
-            await self._let_in(end, who)
+            try:
+                end = await self._greet(client)
+            finally:
+                self._greeting -= Counter([address])
+            if end is None:
+                return
+            try:
+                await self._let_in(end, _who(end))
+            finally:
+                end.cut()
+        except CertificateError as error:
+            self._turned_away.note(error.reason)
         except Exception:
             LOG.exception("a connection from another machine failed")
-        finally:
-            end.cut()
 
-    async def _greet(self, client: socket.socket) -> tuple[End, Bearer] | None:
-        """What TLS has checked; None where there was no good certificate in time."""
+    async def _greet(self, client: socket.socket) -> End | None:
+        """An end that TLS has checked; None where there was no good certificate in time."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=CHUNK)
         protocol = asyncio.StreamReaderProtocol(reader)
         try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol,
                 client,
@@ -123,18 +129,9 @@ class Front:
             )
         except OSError as error:  # whatever TLS did not like is one, and so is being too slow
             client.close()
-            LOG.info("no TLS with a stranger: %s", type(error).__name__)
+            self._turned_away.note(type(error).__name__)
             return None
-        end = End(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
-        shown: Any = transport.get_extra_info("ssl_object")
-        try:
-            if shown.selected_alpn_protocol() != ALPN:
-                raise CertificateError("protocol", ko="gRPC 가 아닙니다.", en="this is not gRPC.")
-            return end, bearer(shown.getpeercert(binary_form=True))
-        except CertificateError as error:
-            LOG.info("a certificate of ours that is no session's: %s", error.reason)
-            end.cut()
-            return None
+        return End(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def _let_in(self, end: End, who: Bearer) -> None:
         """Ask the gateway, forward until either side, the certificate or the session ends."""
@@ -168,9 +165,23 @@ class Front:
             if (inner := _descriptor(announced)) is not None:
                 return announced, inner
         except (OSError, ControlClosed):
-            LOG.warning("the gateway does not answer")
+            self._turned_away.note("the gateway does not answer")
         announced.close()
         return None
+
+
+def _who(end: End) -> Bearer:
+    """Whose certificate was shown.
+
+    Raises
+    ------
+    CertificateError
+        Nobody's of ours, or the talk is not gRPC.
+    """
+    shown: Any = end.writer.get_extra_info("ssl_object")
+    if shown.selected_alpn_protocol() != ALPN:
+        raise CertificateError("protocol", ko="gRPC 가 아닙니다.", en="this is not gRPC.")
+    return bearer(shown.getpeercert(binary_form=True))
 
 
 def _descriptor(announced: socket.socket) -> socket.socket | None:

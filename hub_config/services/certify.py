@@ -128,7 +128,14 @@ class Certifier:
         identity = SessionIdentity(
             session_id=SessionId(found.session_id), person=found.person, project=found.project
         )
-        lasts = timedelta(hours=min(self._settings.remote_hours, LONGEST))
+        hours = self._settings.remote_hours
+        if not 0 < hours <= LONGEST:
+            raise Refused(
+                "remote-hours",
+                ko=f"remote_hours = {hours:g} 은(는) 쓸 수 없습니다: 0보다 크고 {LONGEST:g} 이하여야 합니다.",
+                en=f"remote_hours = {hours:g} cannot be used: more than 0 and at most {LONGEST:g}.",
+            )
+        lasts = timedelta(hours=hours)
         issued = self._authority.certify(Path(file).read_bytes(), identity, self._now, lasts)
         self._certificates.issued(session, issued.serial, issued.until, self._by, self._now)
         return {

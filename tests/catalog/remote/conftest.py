@@ -75,9 +75,9 @@ class Campus:
     def connect(self, held: Held) -> Any:
         client: Any = flight.connect(
             self.address,
-            tls_root_certs=self.authority.trusted(),
-            cert_chain=held.certificate,
-            private_key=held.key,
+            tls_root_certs=self.authority.trusted().decode(),
+            cert_chain=held.certificate.decode(),
+            private_key=held.key.decode(),
             generic_options=[("grpc.use_local_subchannel_pool", 1)],
         )
         self.clients.append(client)

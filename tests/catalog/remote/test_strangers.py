@@ -21,6 +21,7 @@ from catalog.gateway.entrance import MOST_OF_SESSION
 from catalog.gateway.guard import SessionId
 from catalog.remote import certificates
 from catalog.remote.authority import Authority
+from catalog.remote.front import Limits
 from tests.catalog.gateway.simulator import info, run, until, utc_now
 from tests.catalog.remote.conftest import HOUR, NAMES, Campus, Held
 from tests.catalog.remote.test_front import MANY, detail, rows
@@ -87,6 +88,13 @@ def test_a_certificate_counts_for_the_session_it_was_issued_to(campus: Campus, t
     assert not let_in(campus, context_of(campus, held, tmp_path))
 
 
+def test_the_gateway_knows_a_session_by_whose_it_is(campus: Campus, tmp_path: Path) -> None:
+    """Should the rules ever take a certificate for a live session that the gateway opened for another."""
+    impostor = replace(campus.session("minji"), person="jiwoo")
+    campus.gateway.guard.sessions.append(impostor)
+    assert not let_in(campus, context_of(campus, campus.certify(impostor), tmp_path))
+
+
 def test_a_certificate_that_names_no_session_is_none(campus: Campus, tmp_path: Path) -> None:
     identity = campus.session()
     for wrong in (
@@ -127,7 +135,10 @@ def test_no_session_is_resumed_without_its_certificate(campus: Campus, tmp_path:
 def test_a_reader_does_not_talk_to_another_server(campus: Campus, other: Authority) -> None:
     held = campus.certify(campus.session())
     client: Any = flight.connect(
-        campus.address, tls_root_certs=other.trusted(), cert_chain=held.certificate, private_key=held.key
+        campus.address,
+        tls_root_certs=other.trusted().decode(),
+        cert_chain=held.certificate.decode(),
+        private_key=held.key.decode(),
     )
     with pytest.raises(flight.FlightUnavailableError):
         info(client, "SELECT 1")
@@ -264,10 +275,12 @@ def closed(caller: socket.socket, patience: float) -> bool:
     return True
 
 
+@pytest.mark.parametrize("limits", [Limits(seconds=60.0)])
 @pytest.mark.parametrize("say", [b"", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n"])
 def test_a_flood_of_strangers_takes_little_and_hurts_no_session(
     campus: Campus, tmp_path: Path, say: bytes
 ) -> None:
+    """However long they stay: only so many are held, the rest is hung up on at once."""
     identity = campus.session()
     held = campus.certify(identity)
     there = campus.connect(held)
@@ -275,10 +288,10 @@ def test_a_flood_of_strangers_takes_little_and_hurts_no_session(
     beside = flight.connect(f"grpc+unix://{campus.gateway.run}/gateway/{identity.session_id}/broker.sock")
     before = descriptors()
     with callers(campus, 300, say) as made:
-        until(lambda: descriptors() < before + 300 + 2 * campus.limits.greeting_of_one)
+        until(lambda: descriptors() <= before + 300 + campus.limits.greeting_of_one)
+        assert sum(closed(caller, 0.05) for caller in made) >= 300 - campus.limits.greeting_of_one
         assert run(beside, "SELECT count(*) AS n FROM subway_ridership").num_rows == 1
         assert rows(there, "SELECT 2 AS a").num_rows == 1, "who is in stays in"
-        assert all(closed(caller, campus.limits.seconds + 5) for caller in made)
     until(lambda: let_in(campus, context_of(campus, held, tmp_path)))
 
 
@@ -287,7 +300,6 @@ def test_one_address_does_not_take_all_the_places(campus: Campus, tmp_path: Path
     held = campus.certify(campus.session())
     context = context_of(campus, held, tmp_path)
     with callers(campus, campus.limits.greeting_of_one, b"") as made:
-        time.sleep(0.2)
         with socket.create_connection(("127.0.0.1", campus.port), 10) as one_more:
             assert closed(one_more, 1.0)
         plain = socket.create_connection(("127.0.0.1", campus.port), 10, source_address=("127.0.0.2", 0))
