@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from access_control import locale
 from access_control.audit.event import Action, AuditEvent
 from access_control.audit.sink import AuditSink
+from access_control.certificates.desk import bearer
 from access_control.database import Database
 from access_control.decision import Decision, deny
 from access_control.errors import AccessError, AuditError
@@ -36,6 +37,7 @@ from access_control.sessions import policy, store
 from access_control.sessions.model import NOBODY
 from catalog.descriptions.scope import Scope
 from catalog.gateway.guard import (
+    NEARBY,
     ExportReceipt,
     ExportRefused,
     GrantedTable,
@@ -96,6 +98,17 @@ class CampusGuard:
                 )
                 for session in store.live(connection)
             )
+
+    def bearer(self, serial: str, now: datetime) -> SessionIdentity | None:
+        """The session a certificate stands for, while its person may work."""
+        with self._db.read() as connection:
+            session = bearer(connection, serial, now)
+            if session is None:
+                return None
+            identity = SessionIdentity(
+                session_id=SessionId(session.session_id), person=session.person, project=session.project
+            )
+            return identity if _may_read(connection, identity) else None
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         """What the session may read now: its project's grants and, with a person in it, what is open.
@@ -275,6 +288,7 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             "seconds": event.seconds,
             "reason": event.reason,
             **_evidence(event),
+            **_route(event),
         },
     )
 
@@ -285,6 +299,13 @@ def _evidence(event: QueryEvent) -> dict[str, object]:
         return {}
     found = asdict(event.evidence)
     return {"evidence": {**found, "snapshot_id": str(found["snapshot_id"]), "digest": event.digest}}
+
+
+def _route(event: QueryEvent) -> dict[str, object]:
+    """Of a statement from another machine only: every other one came over its session's own socket."""
+    if event.route == NEARBY:
+        return {}
+    return {"route": {"transport": str(event.route.transport), "certificate": event.route.certificate}}
 
 
 def _table(table: ScannedTable) -> dict[str, object]:

@@ -62,6 +62,14 @@ class Settings:
     health_port: int = setting(
         0, "TCP port of /health and, for Prometheus, /metrics on 127.0.0.1; 0 opens none."
     )
+    remote_port: int = setting(
+        0, "TCP port where sessions on other machines reach the gateway, by certificate; 0: nowhere."
+    )
+    remote_bind: str = setting("127.0.0.1", "Address that port binds to.")
+    remote_names: str = setting(
+        "", "Host names and addresses of that port, with commas, the best first; empty: that of the portal."
+    )
+    remote_hours: float = setting(12.0, "How long a session's certificate holds [h].")
     egress_budget: int = setting(256 << 20, "What one session may send to its browser [bytes].")
     server_env: Path = setting(REPO / ".venv", "The server's Python environment.")
     session_env: Path = setting(REPO / ".venv-session", "The session's Python environment.")
@@ -104,6 +112,17 @@ class Settings:
     def url(self) -> str:
         """Public address of the portal."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def remote(self) -> tuple[str, ...]:
+        """Names by which other machines reach the gateway, the best first."""
+        return tuple(name for name in self.remote_names.replace(" ", "").split(",") if name) or (self.host,)
+
+    @property
+    def remote_url(self) -> str:
+        """The same as a reader dials it."""
+        name = f"[{self.remote[0]}]" if ":" in self.remote[0] else self.remote[0]
+        return f"grpc+tls://{name}:{self.remote_port}"
 
     def site_url(self, site: str) -> str:
         """Public address of one sandbox's own origin."""

@@ -17,13 +17,14 @@ from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
+from catalog.gateway.entrance import Entrance
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.governed.releases import Releases
 from catalog.gateway.guard import Guard, SessionId, SessionIdentity
 from catalog.gateway.local import LocalServer
 from catalog.gateway.metrics import CountedStarter, Metrics
-from catalog.gateway.mounts import open_mounts
+from catalog.gateway.mounts import Mounted, open_mounts
 from catalog.gateway.processes import Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.session import RESTARTING, QueryLimits, SessionGateway
@@ -61,6 +62,8 @@ class Broker:
         Queries of all sessions together that run at once; see `Turns`.
     walled
         Whether sandboxes have their own view of files and sockets.
+    remote
+        Where the front announces connections from other machines, and its address for readers.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Broker:
         limits: QueryLimits,
         at_once: int = 16,
         walled: bool = True,
+        remote: tuple[Path, str] | None = None,
     ) -> None:
         self._metrics = Metrics()
         self._guard, self._descriptions, self._limits = guard, descriptions, limits
@@ -102,6 +106,7 @@ class Broker:
         self._admin_path = admin
         self._admin: AdminSocket | None = None
         self._watch: Watch | None = None
+        self._entrance = Entrance(remote[0], guard, self._ledger, remote[1]) if remote else None
 
     def start(self) -> None:
         """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""
@@ -112,6 +117,8 @@ class Broker:
             self.open(identity)
         self._watch = Watch(self._guard, self._ledger, self._sessions)
         self._admin = AdminSocket(self._admin_path, self._administer)
+        if self._entrance is not None:
+            self._entrance.start()
 
     def open(self, identity: SessionIdentity) -> None:
         """Listen for one session; doing it twice is doing it once."""
@@ -145,6 +152,8 @@ class Broker:
             address.chmod(0o666)
             nearby.chmod(0o666)
             self._open[identity.session_id] = (session, server, local)
+            if self._entrance is not None:
+                self._entrance.add(session, actions)
         threading.Thread(target=session.warm, daemon=True).start()
 
     def close(self, session_id: SessionId) -> None:
@@ -154,6 +163,8 @@ class Broker:
         if found is None:
             return
         session, server, local = found
+        if self._entrance is not None:
+            self._entrance.remove(session_id)
         session.close()
         local.shutdown()
         server.shutdown()
@@ -179,6 +190,8 @@ class Broker:
             self._admin.close()
         if self._watch is not None:
             self._watch.close()
+        if self._entrance is not None:
+            self._entrance.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for session, server, local in found:
@@ -202,6 +215,7 @@ class Broker:
             "waiting": waiting,
             "unrecorded_ends": owed,
             "draining": self._draining,
+            "remote_connections": self._entrance.tunnels if self._entrance is not None else 0,
         }
 
     def metrics(self) -> str:
@@ -218,13 +232,16 @@ class Broker:
         match request.get("op"):
             case "open":
                 identity = _identity(request)
-                mounts = open_mounts(
-                    identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC)
-                )
+                mounts = () if request.get("elsewhere") is True else self._mounts(identity)
+                for older in self._older(identity):
+                    self.close(older)
                 self.open(identity)
                 return {"ok": True, "open": [list(mounted) for mounted in mounts]}
             case "close":
                 self.close(SessionId(str(request.get("session_id"))))
+            case "revoke":
+                if self._entrance is not None:
+                    self._entrance.revoke(str(request.get("serial")))
             case "stats":
                 return {"ok": True, **self.stats()}
             case "metrics":
@@ -234,6 +251,21 @@ class Broker:
             case other:
                 raise refusals.malformed(str(other))
         return {"ok": True}
+
+    def _older(self, identity: SessionIdentity) -> list[SessionId]:
+        """Sessions that a new one of the same person and project takes the place of, wherever they ran."""
+        with self._lock:
+            known = [session.identity for session, *_ in self._open.values()]
+        work = identity.person, identity.project
+        return [
+            k.session_id
+            for k in known
+            if (k.person, k.project) == work and k.session_id != identity.session_id
+        ]
+
+    def _mounts(self, identity: SessionIdentity) -> tuple[Mounted, ...]:
+        """What a session of this machine has mounted; one elsewhere has no disk in common with us."""
+        return open_mounts(identity, self._guard, self._warehouse, self._descriptions, datetime.now(UTC))
 
     def _sweep(self, live: set[SessionId]) -> None:
         """Remove folders of sessions that ended while no broker ran."""

@@ -37,20 +37,24 @@ class SessionServer(flight.FlightServerBase):
         self._actions = actions
         super().__init__(address)
 
+    def locations(self, admission: Admission) -> list[Any]:
+        """Where the ticket of an admission is good."""
+        return [admission.location]
+
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
         """Decide, record, and say where the single-use ticket is good."""
-        with _errors():
+        with errors():
             command = bytes(descriptor.command or b"")
             if command.startswith(PARTITION):
-                return _info(descriptor, self._partition(command[len(PARTITION) :]))
+                return self._info(descriptor, self._partition(command[len(PARTITION) :]))
             if command.startswith(STATEMENT):
-                return _info(descriptor, self._statement(command[len(STATEMENT) :]))
+                return self._info(descriptor, self._statement(command[len(STATEMENT) :]))
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
-                return _info(descriptor, self._session.query(_nothing_or(message.query)))
+                return self._info(descriptor, self._session.query(_nothing_or(message.query)))
             if name == prepared.COMMAND:
                 query, values = prepared.opened(message.prepared_statement_handle)
-                return _info(descriptor, self._session.query(_nothing_or(query), values))
+                return self._info(descriptor, self._session.query(_nothing_or(query), values))
             _demand_listing(name)
             schema = listing(name, message, self._session.workspace()).schema
             return flight.FlightInfo(
@@ -59,14 +63,14 @@ class SessionServer(flight.FlightServerBase):
 
     def do_get(self, context: Any, ticket: Any) -> Any:
         """Metadata listings only; rows come from the worker."""
-        with _errors():
+        with errors():
             name, message = _decoded(bytes(ticket.ticket))
             _demand_listing(name)
             return flight.RecordBatchStream(listing(name, message, self._session.workspace()))
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Bind the values of a prepared statement; nothing else is taken in."""
-        with _errors():
+        with errors():
             name, message = _decoded(bytes(descriptor.command or b""))
             if name != prepared.COMMAND:
                 raise refusals.malformed(f"DoPut {name}")
@@ -86,13 +90,19 @@ class SessionServer(flight.FlightServerBase):
     def do_action(self, context: Any, action: Any) -> Any:
         """One JSON action; drivers that ask for another do without it when it is not implemented."""
         if action.type in prepared.ACTIONS:
-            with _errors():
+            with errors():
                 return prepared.act(action.type, action.body.to_pybytes())
         if action.type not in self._actions.names:
             raise NotImplementedError(action.type)
-        with _errors():
+        with errors():
             answer = self._actions.run(action.type, _json(action.body.to_pybytes()))
             return [json.dumps(answer, ensure_ascii=False).encode()]
+
+    def _info(self, descriptor: Any, admission: Admission) -> Any:
+        endpoint = flight.FlightEndpoint(flight.Ticket(admission.ticket), self.locations(admission))
+        metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
+        unknown: Any = None  # the worker says the schema with the first rows
+        return flight.FlightInfo(unknown, descriptor, [endpoint], -1, -1, app_metadata=metadata)
 
     def _statement(self, body: bytes) -> Admission:
         request = _json(body)
@@ -111,13 +121,6 @@ class SessionServer(flight.FlightServerBase):
             )
         except (KeyError, TypeError, ValueError) as error:
             raise refusals.malformed("partition") from error
-
-
-def _info(descriptor: Any, admission: Admission) -> Any:
-    endpoint = flight.FlightEndpoint(flight.Ticket(admission.ticket), [admission.location])
-    metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
-    unknown: Any = None  # the worker says the schema with the first rows
-    return flight.FlightInfo(unknown, descriptor, [endpoint], -1, -1, app_metadata=metadata)
 
 
 def _nothing_or(query: str) -> str:
@@ -149,7 +152,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def errors() -> Iterator[None]:
     """Every refusal keeps its words; anything unforeseen is an incident number."""
     try:
         yield

@@ -49,6 +49,24 @@ class GrantedTable:
     partitions: Scope = WHOLE
 
 
+class Transport(StrEnum):
+    """How a call reaches the gateway."""
+
+    SOCKET = "socket"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a call came: over the session's own socket, or by TLS with a certificate of this serial [hex]."""
+
+    transport: Transport = Transport.SOCKET
+    certificate: str = ""
+
+
+NEARBY = Route()
+
+
 class QueryEventKind(StrEnum):
     """What happened to a query; every `admitted` is followed by exactly one of the last three."""
 
@@ -111,6 +129,8 @@ class QueryEvent:
         Of a governed answer; None for any other.
     digest
         sha256 of a governed result that was given, as an Arrow IPC stream of one batch.
+    route
+        How the statement came.
     """
 
     kind: QueryEventKind
@@ -127,6 +147,7 @@ class QueryEvent:
     parameters: tuple[tuple[str, str], ...] = ()
     evidence: Evidence | None = None
     digest: str = ""
+    route: Route = NEARBY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +173,13 @@ class Guard(Protocol):
 
     def live_sessions(self) -> tuple[SessionIdentity, ...]:
         """Sessions that run now; their sockets are opened again after a restart."""
+        ...
+
+    def bearer(self, serial: str, now: datetime) -> SessionIdentity | None:
+        """The session a certificate stands for; None where it was never issued, was revoked or has ended.
+
+        Asked at every call from another machine; a session that has stopped has no certificate any more.
+        """
         ...
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:

@@ -57,6 +57,7 @@ class Metrics:
                 ("queries_running", "Queries that have their turn."),
                 ("queries_waiting", "Queries whose readers wait for their turn."),
                 ("unrecorded_ends", "Ends of queries that are not on record yet."),
+                ("remote_connections", "Connections of sessions on other machines."),
                 ("draining", "1 while nothing new is taken before a restart."),
             )
         }

@@ -18,17 +18,21 @@ from typing import Final
 from catalog.descriptions.scope import scope_of
 from catalog.gateway import refusals
 from catalog.gateway.guard import (
+    NEARBY,
     Evidence,
     Guard,
     QueryEvent,
     QueryEventKind,
     QueryId,
     RecordFailed,
+    Route,
     ScannedTable,
     SessionId,
     SessionIdentity,
+    Transport,
 )
 from catalog.gateway.metrics import Metrics
+from catalog.gateway.route import present_route
 
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
@@ -74,7 +78,7 @@ class Ledger:
         GatewayError
             `record-unavailable`.
         """
-        file = self._file(event.query_id)
+        file, event = self._file(event.query_id), replace(event, route=present_route())
         try:
             file.write_text(json.dumps(asdict(event), default=str), "utf-8")
             self._record(event)
@@ -95,7 +99,7 @@ class Ledger:
             `record-unavailable`.
         """
         try:
-            self._record(event)
+            self._record(replace(event, route=present_route()))
         except RecordFailed as error:
             raise refusals.record_unavailable() from error
 
@@ -232,6 +236,7 @@ def _event(value: dict[str, object]) -> QueryEvent:
     tables = fields.pop("tables")
     purposes = fields.pop("purposes")
     evidence = fields.get("evidence")  # absent in the journal of an earlier release
+    route = fields.get("route")  # likewise
     if not isinstance(identity, dict) or not isinstance(tables, list) or not isinstance(purposes, list):
         raise TypeError("no event")
     return QueryEvent(
@@ -244,7 +249,12 @@ def _event(value: dict[str, object]) -> QueryEvent:
         purposes=tuple(str(p) for p in purposes),
         parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
         evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
+        route=_route(route) if isinstance(route, dict) else NEARBY,
     )
+
+
+def _route(value: dict[str, object]) -> Route:
+    return Route(transport=Transport(str(value["transport"])), certificate=str(value["certificate"]))
 
 
 def _pairs(value: object) -> list[list[object]]:

@@ -73,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
     )
     _state(metrics)
 
+    _remote(commands.add_parser("remote", help="다른 기계의 세션 / sessions on other machines"))
+    _relay(commands.add_parser("relay", help="다른 캠퍼스의 세션 / sessions of a campus elsewhere, here"))
+
     for name, text in (
         ("test", "모든 시험을 실행 / run all tests"),
         ("check", "시험 + 형식 + 타입 / tests, format, types"),
@@ -100,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "synth": "hub_config.cli.synth",
             "audit": "hub_config.cli.audit",
             "metrics": "hub_config.cli.metrics",
+            "remote": "hub_config.cli.remote",
+            "relay": "hub_config.cli.relay",
             "test": "hub_config.cli.quality",
             "check": "hub_config.cli.quality",
             "fix": "hub_config.cli.quality",
@@ -113,6 +118,43 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings that a command line chooses."""
     flags = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "demo")}
     return load(flags)
+
+
+def _remote(remote: argparse.ArgumentParser) -> None:
+    commands = remote.add_subparsers(dest="remote_command", required=True, metavar="COMMAND")
+    opened = commands.add_parser("open", help="세션을 엶 / open a session, print its id")
+    opened.add_argument("person", help="이용자 / a person's handle")
+    opened.add_argument("project", help="프로젝트 / a project of theirs")
+    ended = commands.add_parser("end", help="세션을 끝냄 / end a session")
+    ended.add_argument("session", help="세션 번호 / its id")
+    issue = commands.add_parser("issue", help="세션 인증서를 발급 / issue a session's certificate")
+    issue.add_argument("session", help="세션 번호 / its id")
+    issue.add_argument("file", help="`campus relay request` 의 출력 / what `campus relay request` printed")
+    revoke = commands.add_parser("revoke", help="인증서를 취소 / revoke a certificate")
+    revoke.add_argument("serial", help="일련번호 / its serial number")
+    revoke.add_argument("reason", help="사유 / why")
+    for name, text in (
+        ("list", "유효한 인증서 / certificates that stand"),
+        ("trust", "다른 기계가 믿을 인증 기관을 출력 / print what other machines trust"),
+        ("renew", "서버 인증서를 새로 만듦 / give the server a new certificate"),
+        ("rotate", "인증 기관을 새로 만듦 / sign with a new authority beside the old one"),
+        ("forget", "이전 인증 기관을 버림 / trust the newest authority alone"),
+    ):
+        commands.add_parser(name, help=text)
+    for command in commands.choices.values():
+        _state(command)
+
+
+def _relay(relay: argparse.ArgumentParser) -> None:
+    commands = relay.add_subparsers(dest="relay_command", required=True, metavar="COMMAND")
+    request = commands.add_parser("request", help="세션의 키와 인증서 요청 / a key, and the request to print")
+    request.add_argument("session", help="세션 번호 / the session's id")
+    accept = commands.add_parser("accept", help="캠퍼스가 준 파일을 넣음 / take in files from the campus")
+    accept.add_argument("files", nargs="+", help="인증서나 인증 기관 / certificates, or authorities")
+    serve = commands.add_parser("run", help="연결을 전달 / forward connections until Ctrl-C")
+    serve.add_argument("campus", help="호스트:포트 / HOST:PORT of the campus")
+    for command in commands.choices.values():
+        _state(command)
 
 
 def _whole(text: str) -> int:

@@ -81,7 +81,19 @@ async def _start(settings: Settings, isolation: Isolation, supervisor: Superviso
     await supervisor.start("gateway", "portal", "hub")
     progress.step("gate")
     await supervisor.start("gate", *(["health"] if settings.health_port else []))
+    if settings.remote_port:
+        await _start_remote(settings, isolation, supervisor)
     setup = prepared.get("setup")
     links = prepared.get("demo") or []
     assert isinstance(links, list)
     progress.done(settings.url, str(setup) if setup else None, links, isolation.mode.value)
+
+
+async def _start_remote(settings: Settings, isolation: Isolation, supervisor: Supervisor) -> None:
+    """The door for other machines, once the server has a certificate."""
+    async with contextlib.aclosing(run_once(settings, isolation, "certify", ("ensure",))) as saying:
+        async for said in saying:
+            match said:
+                case {"refused": {"ko": str(ko), "en": str(en)}}:
+                    raise state.CannotStart(ko, en)
+    await supervisor.start("remote")

@@ -48,8 +48,10 @@ SERVICES: dict[str, Needs] = {
         writable=("access", "catalog", "exports"),
         readable=("warehouse", "secrets"),
         asks=("launcher", "audit"),
-        makes=("gateway",),
+        makes=("gateway", "entrance.d"),
     ),
+    "certify": Needs(writable=("access", "authority", "remote"), asks=("audit", "gateway")),
+    "remote": Needs(readable=("remote",), network=True, asks=("entrance",)),
     "portal": Needs(
         writable=("access", "catalog", "exports", "dashboards", "uploads"),
         readable=("warehouse", "audit", "secrets"),

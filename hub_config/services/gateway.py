@@ -49,6 +49,7 @@ def broker_of(settings: Settings) -> Broker:
         ),
         at_once=settings.queries_at_once,
         walled=launcher.ping()["mode"] != Mode.NONE,
+        remote=(settings.socket("entrance"), settings.remote_url) if settings.remote_port else None,
     )
 
 

@@ -40,6 +40,8 @@ def answers(settings: Settings, name: str) -> bool:
             case "health":
                 with socket.create_connection(("127.0.0.1", settings.health_port), PATIENCE):
                     pass
+            case "remote":
+                socket.create_connection((settings.remote_bind, settings.remote_port), PATIENCE).close()
             case _:
                 with _connected(path):
                     pass

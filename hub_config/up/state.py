@@ -9,6 +9,7 @@ import secrets
 import shutil
 import socket
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,7 @@ FOLDERS = (
     "access",
     "audit",
     "audit-key",
+    "authority",
     "catalog",
     "dashboards",
     "exports",
@@ -29,13 +31,14 @@ FOLDERS = (
     "hub",
     "ingest",
     "logs",
+    "remote",
     "secrets",
     "uploads",
     "uploads/blobs",
     "uploads/runs",
     "warehouse",
 )
-SERVICES = ("launcher", "audit", "gateway", "portal", "hub", "gate")  # those with a socket
+SERVICES = ("launcher", "audit", "gateway", "entrance", "portal", "hub", "gate")  # what has a socket
 SECRETS = ("hub_api.token", "internal.token", "hub_cookie.secret")
 
 
@@ -70,7 +73,7 @@ def prepare(settings: Settings, owner: int | None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_version(state)
         _check_disk(state)
-        _make_run(settings.run, {os.getuid(), owner})
+        make_run(settings.run, {os.getuid(), owner})
         for name in FOLDERS:
             (state / name).mkdir(mode=0o700, exist_ok=True)
         sockets = [settings.socket(name).parent for name in SERVICES]
@@ -127,6 +130,7 @@ def leave_no_sockets(settings: Settings) -> None:
     if not run.is_relative_to(settings.state) and not any(journal.glob("*.json")):
         shutil.rmtree(run, ignore_errors=True)
         return
+    settings.socket("entrance").unlink(missing_ok=True)  # of a gateway that was killed
     for room in (run / "gateway", run / "sessions"):
         for left in room.iterdir():
             if left != journal:
@@ -134,26 +138,39 @@ def leave_no_sockets(settings: Settings) -> None:
 
 
 def check_port(settings: Settings) -> None:
-    """Find out before anything starts whether the public port is free.
+    """Find out before anything starts whether the public ports are free.
 
     Raises
     ------
     CannotStart
-        The port is taken, or may not be used by this user.
+        A port is taken, or may not be used by this user.
     """
-    with socket.socket() as probe:
+    _check_port(settings.bind, settings.port, "--port")
+    if settings.remote_port:
+        _check_port(settings.remote_bind, settings.remote_port, "remote_port")
+
+
+def _check_port(bind: str, port: int, name: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.bind, settings.port))
-        except OSError as error:
+            probe.bind((bind, port))
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise CannotStart(
-                f"포트 {settings.port} 을(를) 쓸 수 없습니다 ({error.strerror}). 다른 --port 를 지정하세요.",
-                f"port {settings.port} cannot be used ({error.strerror}). Choose another with --port.",
+                f"포트 {port} 을(를) 쓸 수 없습니다 ({why}). 다른 {name} 를 지정하세요.",
+                f"port {port} cannot be used ({why}). Choose another with {name}.",
             ) from error
 
 
-def _make_run(run: Path, ours: set[int | None]) -> None:
-    """The folder of the sockets; in the temporary folder anybody can guess its name and make it first."""
+def make_run(run: Path, ours: Collection[int | None]) -> None:
+    """The folder of the sockets; in the temporary folder anybody can guess its name and make it first.
+
+    Raises
+    ------
+    CannotStart
+        Somebody else did.
+    """
     with contextlib.suppress(FileExistsError):
         run.mkdir(mode=0o711)
         return
@@ -171,7 +188,7 @@ def _make_run(run: Path, ours: set[int | None]) -> None:
 def _check_version(state: Path) -> None:
     file = state / "VERSION"
     if not file.exists():
-        if any(p.name not in {"campus.toml", "run"} for p in state.iterdir()):
+        if any(p.name not in {"campus.toml", "relay", "run"} for p in state.iterdir()):
             raise CannotStart(
                 f"{state} 은(는) 비어 있지도 않고 Campus 상태 폴더도 아닙니다. 다른 --state 를 지정하세요.",
                 f"{state} is neither empty nor a Campus state folder. Name another one with --state.",

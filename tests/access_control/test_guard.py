@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from access_control.audit.client import AuditClient
 from access_control.audit.event import Action
+from access_control.certificates.desk import CertificatesDesk
 from access_control.exports.model import ExportStatus
 from access_control.grants import store as grant_store
 from access_control.guard import CampusGuard
@@ -35,9 +36,11 @@ from catalog.gateway.guard import (
     QueryEventKind,
     QueryId,
     RecordFailed,
+    Route,
     ScannedTable,
     SessionId,
     SessionIdentity,
+    Transport,
 )
 from catalog.sandbox.launcher import Launcher
 from hub_config.settings import load
@@ -356,3 +359,39 @@ def test_an_answer_holds_until_something_is_committed_or_runs_out(
     gone = {t.dataset for t in guard.granted(who, later(seconds=11))}
     assert OPEN[0] not in gone  # ran out, and nobody committed anything
     assert len(asked) == before + 2
+
+
+def test_a_certificate_stands_while_it_its_session_and_its_person_do(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    desk, number = CertificatesDesk(campus.db), "5e" * 20
+    minji = campus.person("minji")
+    session = campus.session(minji)
+    assert guard.bearer(number, NOW) is None, "never issued"
+    desk.issued(session.session_id, number, later(hours=12), "operator", NOW)
+    assert guard.bearer(number, NOW) == identity(session)
+    assert guard.bearer(number, later(hours=12)) is None, "it has ended"
+    for nonsense in ("", "x", number.upper(), number + "0", "%"):
+        assert guard.bearer(nonsense, NOW) is None
+    newer = campus.session(minji)
+    assert guard.bearer(number, NOW) is None, "another start took its session's place"
+    second, third = "6f" * 20, "70" * 20
+    for other in (second, third):
+        desk.issued(newer.session_id, other, later(hours=12), "operator", NOW)
+    desk.revoke(second, "도난", "operator", NOW)
+    assert guard.bearer(second, NOW) is None, "revoked"
+    assert guard.bearer(third, NOW) == identity(newer)
+    campus.people.suspend(campus.administrator(), "minji", "조사 중입니다", NOW)
+    assert guard.bearer(third, NOW) is None, "its person may not work"
+
+
+def test_the_record_says_how_a_statement_came(campus: Campus, guard: CampusGuard) -> None:
+    who = identity(campus.session(campus.person("minji")))
+    event = QueryEvent(
+        kind=QueryEventKind.ADMITTED, query_id=QueryId("q1"), identity=who, time=NOW, statement="SELECT 1"
+    )
+    guard.record(event)
+    guard.record(replace(event, route=Route(transport=Transport.TLS, certificate="5e" * 20)))
+    near, far = (e.detail for e in campus.events() if e.action is Action.QUERY_ADMITTED)
+    assert "route" not in near
+    assert far["route"] == {"transport": "tls", "certificate": "5e" * 20}

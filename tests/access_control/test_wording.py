@@ -11,7 +11,7 @@ from access_control.locale import Lang
 from access_control.people.policy import ONLY
 
 HOUSE = Path(locale.__file__).resolve().parents[1]
-AREAS = ("people", "projects", "grants", "requests", "sessions", "exports")
+AREAS = ("people", "projects", "grants", "requests", "sessions", "certificates", "exports")
 GIVES = frozenset({"deny", "Denied", "Invalid", "Missing", "Conflict", "AccessError"})
 
 

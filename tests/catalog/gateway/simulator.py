@@ -50,6 +50,7 @@ class GuardSimulator:
     sessions: list[SessionIdentity] = field(default_factory=list)
     events: list[QueryEvent] = field(default_factory=list)
     exports: list[tuple[str, ...]] = field(default_factory=list)
+    certificates: dict[str, SessionIdentity] = field(default_factory=dict)
     mounted: list[tuple[str, tuple[ScannedTable, ...]]] = field(default_factory=list)
     outbox_files: tuple[OutboxFile, ...] = ()
     recording: bool = True
@@ -73,6 +74,10 @@ class GuardSimulator:
 
     def live_sessions(self) -> tuple[SessionIdentity, ...]:
         return tuple(self.sessions)
+
+    def bearer(self, serial: str, now: datetime) -> SessionIdentity | None:
+        found = self.certificates.get(serial)
+        return found if found in self.sessions else None
 
     def granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...]:
         return tuple(self.grants)
@@ -188,6 +193,7 @@ class Installation:
     descriptions: Mapping[str, Dataset]
     limits: QueryLimits
     at_once: int = 16
+    remote: tuple[Path, str] | None = None
 
     def open(self, person: str = "minji", project: str = "open-data") -> str:
         """A new session; returns the address of its socket."""
@@ -216,6 +222,7 @@ def new_broker(made: Installation) -> Broker:
         limits=made.limits,
         at_once=made.at_once,
         walled=False,
+        remote=made.remote,
     )
 
 
@@ -226,12 +233,13 @@ def installation(
     run: Path,
     limits: QueryLimits,
     at_once: int = 16,
+    remote: tuple[Path, str] | None = None,
 ) -> Iterator[Installation]:
     guard, starter = GuardSimulator(), PlainStarter()
     made = Installation(
         broker=None,  # type: ignore[arg-type]
         guard=guard, starter=starter, warehouse=warehouse, run=run, descriptions=descriptions,
-        limits=limits, at_once=at_once,
+        limits=limits, at_once=at_once, remote=remote,
     )  # fmt: skip
     made.broker = new_broker(made)
     made.broker.start()

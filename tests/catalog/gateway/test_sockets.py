@@ -45,6 +45,18 @@ def test_the_admin_socket_opens_and_closes_sessions(gateway: Installation) -> No
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_newest_session_of_a_persons_project_takes_the_others_place(gateway: Installation) -> None:
+    """Wherever the older one ran: its worker goes, and its socket."""
+    path = gateway.run / "gateway.sock"
+    one, two, other = (secrets.token_hex(10) for _ in range(3))
+    for session_id, project in ((one, "open-data"), (other, "shops"), (two, "open-data")):
+        wanted = {"op": "open", "session_id": session_id, "person": "minji", "project": project}
+        assert ask(path, {**wanted, "elsewhere": True}) == [{"ok": True, "open": []}]
+    assert gateway.guard.mounted == [], "nothing is mounted elsewhere"
+    open_now = {s.name for s in (gateway.run / "gateway").iterdir() if (s / "broker.sock").exists()}
+    assert open_now == {two, other}
+
+
 def test_only_the_worker_may_write_sockets_and_others_only_connect(gateway: Installation) -> None:
     identity = SessionIdentity(session_id=SessionId(secrets.token_hex(10)), person="minji", project="p")
     gateway.broker.open(identity)

@@ -263,9 +263,9 @@ def test_a_dashboard_keeps_nothing(settings: Settings, walls: Isolation, tmp_pat
     assert seen == [False, False, "/opt/campus/notebook/dashboard.ipynb"]
 
 
-def test_only_the_gate_has_the_network(settings: Settings, walls: Isolation) -> None:
+def test_only_the_two_doors_have_the_network(settings: Settings, walls: Isolation) -> None:
     networked = [name for name in SERVICES if profiles.service(settings, walls, name).network]
-    assert networked == ["gate"]
+    assert networked == ["remote", "gate"]
 
 
 def stateful(settings: Settings, walls: Isolation) -> None:
@@ -342,7 +342,8 @@ def test_a_service_reaches_the_sockets_it_asks_and_no_other_also_after_they_were
         for listener in before:
             listener.close()
     found = json.loads((settings.state / "said").read_text().splitlines()[-1])
-    assert {other for other, reached in found.items() if reached} == {*SERVICES[name].asks, name} & {*SOCKETS}
+    made = {folder.removesuffix(".d") for folder in SERVICES[name].makes}
+    assert {n for n, reached in found.items() if reached} == {*SERVICES[name].asks, name, *made} & {*SOCKETS}
 
 
 def test_the_gate_cannot_read_the_hubs_secret(settings: Settings, walls: Isolation) -> None:

@@ -67,6 +67,8 @@ def test_a_taken_port_is_refused_by_number(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(CannotStart, match=str(port)):
             check_port(load({"state": tmp_path, "port": port}, {}))
+        with pytest.raises(CannotStart, match=f"{port}.*remote_port"):
+            check_port(load({"state": tmp_path, "port": 0, "remote_port": port}, {}))
 
 
 def foreign(run: Path) -> None:
@@ -121,6 +123,7 @@ def test_a_stop_leaves_no_sockets_but_what_is_not_on_record_yet(
     worker = settings.run / "gateway" / ("a" * 20) / "data"
     worker.mkdir(parents=True)
     (worker / "worker-1.sock").touch()
+    settings.socket("entrance").touch()  # as a killed gateway leaves it
     leave_no_sockets(settings)
     assert not list(settings.run.rglob("*.sock"))
     assert (settings.run / "gateway" / "open" / "q.json").exists()

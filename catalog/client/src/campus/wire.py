@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -37,6 +37,7 @@ STATEMENT: Final = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatem
 PARTITION: Final = b"campus.partition:"
 WITH_VALUES: Final = b"campus.statement:"
 UNIX: Final = "grpc+unix://"
+REUSE: Final = "arrow-flight-reuse-connection://?"  # Flight.proto: where the ticket came from
 RECONNECT_SECONDS: Final = 10.0
 AHEAD: Final = 4  # batches read ahead of their user
 _OPTIONS: Final[list[tuple[str, int | str]]] = [
@@ -166,9 +167,14 @@ class Gateway:
         descriptor = flight.FlightDescriptor.for_command(command)
         info = self._ask(lambda client: client.get_flight_info(descriptor))
         endpoint = info.endpoints[0]
-        location = endpoint.locations[0].uri.decode()
+        location = self._best(endpoint.locations)
         facts = json.loads(info.app_metadata or b"{}")
         return Stream(self, location, endpoint.ticket, facts)
+
+    def _best(self, locations: Sequence[Any]) -> str:
+        """Where to redeem a ticket: here if it is good here, since no other address may be in reach."""
+        found = [location.uri.decode() for location in locations]
+        return self.address if not found or REUSE in found else found[0]
 
     def _ask(self, call: Callable[[Any], T], *, once: bool = False) -> T:
         """Call the broker; where it is away or leaves in the middle, wait for the next one and say so.

@@ -1,0 +1,1 @@
+"""Certificates: by which a session on another machine is known."""

@@ -1,0 +1,49 @@
+"""Bytes from one socket to another and back, until either end has enough. Knows nothing of what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Final
+
+CHUNK: Final = 256 << 10  # held of each direction at most a few times this [bytes]
+GOODBYE: Final = 1.0  # for what was already said to arrive when one end hangs up [s]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a tunnel."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def cut(self) -> None:
+        """Hang up at once."""
+        self.writer.transport.abort()
+
+
+async def carry(one: End, other: End) -> None:
+    """Forward both ways; when one end hangs up, what it said still goes out, then both are cut."""
+    ways = {asyncio.create_task(_pour(one, other)), asyncio.create_task(_pour(other, one))}
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for end in (one, other):
+            end.writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                for end in (one, other):
+                    with contextlib.suppress(OSError):
+                        await end.writer.wait_closed()
+    finally:
+        for way in ways:
+            way.cancel()
+        for end in (one, other):
+            end.cut()
+
+
+async def _pour(source: End, sink: End) -> None:
+    with contextlib.suppress(OSError):  # either end may go at any time: that is how a tunnel ends
+        while data := await source.reader.read(CHUNK):
+            sink.writer.write(data)
+            await sink.writer.drain()
