@@ -71,6 +71,29 @@ class ScannedTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What of one version a query reads, by the engine's plan and the files it is given.
+
+    Attributes
+    ----------
+    columns
+        Those the engine reads, in order; None where it could not say, so take it for every column.
+    files, granted
+        Data files that it is given, and those that it might be given [files].
+    partitions
+        The partitions these files are; empty where every granted file is given, or none has partitions.
+    """
+
+    dataset: str
+    variant: str
+    snapshot_id: int
+    columns: tuple[str, ...] | None
+    files: int
+    granted: int
+    partitions: Scope = WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What a governed answer was made of; each group's units lie with the gateway, by the query's id.
 
@@ -108,6 +131,8 @@ class QueryEvent:
         Of a governed answer; None for any other.
     digest
         sha256 of a governed result that was given, as an Arrow IPC stream of one batch.
+    scans
+        What is read, table by table; a query over saved tables alone reads nothing more.
     """
 
     kind: QueryEventKind
@@ -124,6 +149,7 @@ class QueryEvent:
     parameters: tuple[tuple[str, str], ...] = ()
     evidence: Evidence | None = None
     digest: str = ""
+    scans: tuple[Scan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ harmless is kept, and the rest is left out; a value that names a file of the wor
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -16,6 +17,8 @@ SHOWN = (  # what may be said of an operator
     *("Estimated Cardinality", "Total Files Read"),
 )
 COUNTS = ("intermediate_rows", "rows_scanned", "row_groups_scanned", "total_row_groups_to_scan")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_COLUMN = re.compile(r"[\w@]+\.\w+")  # as the broker's views name columns
 HIDDEN = {"RESULT_COLLECTOR", "EXPLAIN_ANALYZE"}  # of the question, not of the statement
 
 
@@ -31,6 +34,20 @@ def shown(plan: str, files: Collection[str]) -> list[dict[str, Any]]:
     roots = tree if isinstance(tree, list) else tree["operator"]
     names = {part for path in files for part in (path, path.rpartition("/")[2], path.rpartition("/")[0])}
     return [made for root in roots for made in _operators(root, frozenset(names) - {""})]
+
+
+def columns(plan: str) -> list[str]:
+    """Every `table.column` that the scans of an `EXPLAIN (FORMAT json)` read, for rows or for filters."""
+    found: set[str] = set()
+    waiting = list(json.loads(plan))
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("children", ())
+        said = node.get("extra_info")
+        if isinstance(said, dict) and "Function" in said:
+            for key in ("Projections", "Filters"):
+                found.update(_COLUMN.findall(_TEXT.sub("", json.dumps(said.get(key), ensure_ascii=False))))
+    return sorted(found)
 
 
 def as_text(operators: list[dict[str, Any]]) -> str:
