@@ -72,8 +72,8 @@ class Work:
         Of a governed statement, for the record and for its reader; its result is digested.
     lists, explain
         See `sql.statement.Statement`.
-    demands
-        The same; None where every table is read whole.
+    demands, named
+        The same; None where every table is read whole, and any column may be.
     part
         Table → the one file of it that is read, by its number, where a part of a table is asked for.
     files, scans
@@ -92,6 +92,7 @@ class Work:
     lists: tuple[tuple[str, str], ...] = ()
     explain: tuple[str, ...] = ()
     demands: Demands | None = None
+    named: frozenset[str] | None = None
     part: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scans: tuple[Scan, ...] = ()
@@ -105,6 +106,7 @@ class Work:
             lists=statement.lists,
             explain=statement.explain,
             demands=statement.demands,
+            named=statement.named,
             parameters=parameters,
         )
 

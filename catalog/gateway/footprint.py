@@ -17,10 +17,12 @@ from catalog.gateway.admission import Work
 from catalog.gateway.guard import Scan
 from catalog.gateway.pruning import Index, by_partition, kept
 from catalog.gateway.sql.demands import Demand
+from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import Places, Table
 
 MOST: Final = 256  # statements of one session that are remembered
 LONGEST: Final = 1 << 14  # characters of one that is
+SILENT: Final = "?"  # among the columns a worker says: see `catalog.workers.plan`
 SECONDS: Final = 2.0  # how long the engine may take to plan before it goes on record as not known
 Read = tuple[Mapping[str, tuple[str, ...]], tuple[Scan, ...]]
 """As `Work.files` and `Work.scans`."""
@@ -88,7 +90,7 @@ class Footprints:
             if len(chosen[table.name]) < len(table.snapshot.files) and table.name not in work.part
         }
         columns = worker.plan(replace(work, files=files).order, SECONDS)
-        scans = tuple(_scan(table, chosen[table.name], columns) for table in tables)
+        scans = tuple(_scan(table, chosen[table.name], columns, work.named) for table in tables)
         return (files, scans), columns is not None
 
     def _chosen(self, generation: int, table: Table, work: Work) -> tuple[int, ...]:
@@ -114,9 +116,15 @@ class Footprints:
         return known
 
 
-def _scan(table: Table, chosen: Sequence[int], columns: Collection[str] | None) -> Scan:
-    """A worker's word is believed only for columns that there are."""
+def _scan(
+    table: Table, chosen: Sequence[int], columns: Collection[str] | None, named: Collection[str] | None
+) -> Scan:
+    """A worker's word is believed only for columns that there are.
+
+    Where the engine keeps silent on a scan, the columns that the statement names stand in for it.
+    """
     snapshot = table.snapshot
+    silent = columns is not None and SILENT in columns
     values: dict[str, set[str]] = {}
     if len(chosen) < len(snapshot.files):
         for number in chosen:
@@ -128,7 +136,11 @@ def _scan(table: Table, chosen: Sequence[int], columns: Collection[str] | None) 
         snapshot_id=snapshot.snapshot_id,
         columns=None
         if columns is None
-        else tuple(f.name for f in snapshot.fields if f"{table.name}.{f.name}" in columns),
+        else tuple(
+            f.name
+            for f in snapshot.fields
+            if f"{table.name}.{f.name}" in columns or (silent and (named is None or fold(f.name) in named))
+        ),
         files=len(chosen),
         granted=len(snapshot.files),
         partitions=scope_of(values) if values else WHOLE,

@@ -55,6 +55,25 @@ def merged(*found: Demands) -> Demands:
     return {table: tuple(asked for demands in found for asked in demands.get(table, ())) for table in tables}
 
 
+def named(statement: Node) -> frozenset[str] | None:
+    """Every name, folded, that may be a column's; None where a column need not be named to be read."""
+    found: set[str] = set()
+    waiting: list[Any] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            waiting += node.values()
+            if node.get("class") == "STAR" or node.get("type") in ("PIVOT", "SHOW_REF"):
+                return None
+            if node.get("ref_type") == "NATURAL":
+                return None
+            for key in ("column_names", "using_columns"):
+                found.update(fold(str(name)) for name in node.get(key) or ())
+    return frozenset(found)
+
+
 class _From:
     """The tables of one SELECT; puts what each demands into `claimed`, by the node's identity."""
 

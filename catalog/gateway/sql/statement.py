@@ -13,7 +13,7 @@ from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.pivot import take_marks, with_marks
-from catalog.gateway.sql.scans import Demands, merged, scans
+from catalog.gateway.sql.scans import Demands, merged, named, scans
 from catalog.gateway.sql.show import Columns
 from catalog.gateway.sql.tree import NO_COLUMNS, authorise
 
@@ -56,6 +56,8 @@ class Statement:
         Words after EXPLAIN where the plan is asked for (`EXPLAIN`, `ANALYZE`, `JSON`); empty otherwise.
     demands
         What each scan of a table demands of its rows, those of the lists among them.
+    named
+        Names that may be columns', folded; None where it may read any column.
     """
 
     text: str
@@ -63,6 +65,7 @@ class Statement:
     lists: tuple[tuple[str, str], ...] = ()
     explain: tuple[str, ...] = ()
     demands: Demands = field(default_factory=dict)
+    named: frozenset[str] | None = None
 
     @property
     def shown(self) -> str:
@@ -112,6 +115,7 @@ def prepare(
             raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statement, systems)
         asked = [(name, _judged(tree, granted, functions, parser, columns)) for _, name, tree in lists]
+        names = named(statement)
         demands = merged(scans(statement, columns), *(values.demands for _, values in asked))
         for pivot, name, _ in lists:
             pivot["pivot_enum"] = name
@@ -126,6 +130,7 @@ def prepare(
         lists=tuple((name, values.text) for name, values in asked),
         explain=explain,
         demands=demands,
+        named=names,
     )
 
 
