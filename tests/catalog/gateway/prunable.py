@@ -254,12 +254,12 @@ def statements(draw: Draw) -> str:
             f"WITH c AS (SELECT * FROM spend s WHERE {where}) SELECT (SELECT count(*) FROM c), x.* FROM c x "
             f"WHERE {again} OR x.n IN (SELECT n FROM spend WHERE {inside})"
         )
-    if shape == 4:  # a correlated one inside
-        inside = {**names_of(other, "b", True), **names_of(one, "a", True)}
+    if shape == 4:  # a correlated one seen
+        seen = {**names_of(other, "b", True), **names_of(one, "a", True)}
         word = draw(st.sampled_from(["EXISTS", "NOT EXISTS"]))
         return (
             f"SELECT count(*), max(n) FROM {one} a WHERE {word} (SELECT 1 FROM {other} b WHERE "
-            f"{condition(draw, inside)}) AND ({condition(draw, names_of(one, 'a', True))})"
+            f"{condition(draw, seen)}) AND ({condition(draw, names_of(one, 'a', True))})"
         )
     if shape == 5:
         arms = [
