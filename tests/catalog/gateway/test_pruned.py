@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.gateway.parameters import NONE
+from catalog.gateway.pruning import Known, unfit
 from tests.catalog.gateway.prunable import FIRST, JOINS, KINDS, Engine, joins, statements, written
 
 
@@ -139,6 +140,59 @@ def test_what_is_certain_leaves_files_out_and_nothing_else_does(
 ) -> None:
     chosen = engine.chosen(engine.judged(text))
     assert {table: len(paths) for table, paths in chosen.items()} == wanted
+
+
+DECEMBER = {"2024-12", "None"}
+
+
+@pytest.mark.parametrize(
+    ("where", "stays"),
+    [
+        ("dong = '11110530' OR day = '2024-12-05'", lambda gu, month: gu == "11110" or month in DECEMBER),
+        ("day < '2024-12-20'", lambda gu, month: month in {"2024-11", *DECEMBER}),
+        ("'2024-12-20' > day", lambda gu, month: month in {"2024-11", *DECEMBER}),
+        ("day <= '2024-12-01'", lambda gu, month: month in {"2024-11", *DECEMBER}),
+        ("day >= DATE '2025-01-31'", lambda gu, month: month in {"2025-01", "2025-02", "None"}),
+        ("day > TIMESTAMP '2024-12-31 12:00:00'", lambda gu, month: month in {"2025-01", "2025-02", "None"}),
+        ("day IN ('2025-02-05', '2024-12-05')", lambda gu, month: month in {"2025-02", *DECEMBER}),
+        ("dong = '116'", lambda gu, month: gu == "116"),
+        ("dong IN ('11740', lower('X'))", lambda gu, month: True),
+        ("dong IN ('11740', NULL)", lambda gu, month: True),
+        ("dong LIKE '1_1%'", lambda gu, month: gu.startswith("1")),
+        ("dong LIKE '종로구청%'", lambda gu, month: gu.startswith("종로구청")),
+        ("left(dong, 3) = '116'", lambda gu, month: gu.startswith("116")),
+        ("left(dong, 8) >= '11740'", lambda gu, month: gu >= "11740"),
+        ("strftime(day, '%Y%m') = '202412'", lambda gu, month: month in DECEMBER),
+        ("strftime(day, '%m-%Y') < '11-2024'", lambda gu, month: True),
+        ("date_trunc('quarter', day) = '2024-10-01'", lambda gu, month: month in {"2024-11", *DECEMBER}),
+        ("day(day) = 1", lambda gu, month: True),
+        ("NOT (day = '2024-12-05')", lambda gu, month: True),
+        ("day <> '2024-12-05'", lambda gu, month: True),
+        ("dong = 11740", lambda gu, month: True),
+    ],
+)
+def test_what_stays(engine: Engine, where: str, stays: Callable[[str, str], bool]) -> None:
+    chosen = engine.chosen(engine.judged(f"SELECT * FROM spend WHERE {where}"))["spend"]
+    files = engine.snapshots["spend"].files
+    assert set(chosen) == {f.path for f in files if stays(*(dict(f.partition)[n] for n in ("gu", "month")))}
+
+
+def test_a_month_ends_with_its_last_moment_and_a_table_read_twice_has_both(engine: Engine) -> None:
+    files = engine.snapshots["stamps"].files
+    late = "SELECT * FROM stamps WHERE moment >= '2024-11-30 20:00:00' AND month(moment) = 11"
+    chosen = engine.chosen(engine.judged(late))["stamps"]
+    assert set(chosen) == {f.path for f in files if dict(f.partition)["month"] in {"2024-11", "None"}}
+    both = f"{late} UNION ALL SELECT * FROM stamps WHERE q = '20244' AND month(moment) = 12"
+    more = engine.chosen(engine.judged(both))["stamps"]
+    assert set(chosen) < set(more) < {f.path for f in files}
+
+
+def test_months_of_two_years_say_nothing_of_a_month(engine: Engine) -> None:
+    """As the footers of row groups may have it; a partition is one month."""
+    known = Known(low=datetime(2024, 11, 1), high=datetime(2025, 2, 1), where=frozenset({0}))
+    for condition, out in (("month(day) = 12", set()), ("year(day) = 2023", {0}), ("month(day) = 7", set())):
+        [asked] = engine.judged(f"SELECT * FROM spend WHERE {condition}").demands["spend"]
+        assert asked is not None and unfit(asked, {"day": [known]}, NONE) == out
 
 
 def test_a_great_many_comparisons_are_not_looked_at(engine: Engine) -> None:
