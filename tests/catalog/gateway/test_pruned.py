@@ -151,6 +151,7 @@ DECEMBER = {"2024-12", "None"}
         ("dong = '11110530' OR day = '2024-12-05'", lambda gu, month: gu == "11110" or month in DECEMBER),
         ("day < '2024-12-20'", lambda gu, month: month in {"2024-11", *DECEMBER}),
         ("'2024-12-20' > day", lambda gu, month: month in {"2024-11", *DECEMBER}),
+        ("'2025-01-30' < day", lambda gu, month: month in {"2025-01", "2025-02", "None"}),
         ("day <= '2024-12-01'", lambda gu, month: month in {"2024-11", *DECEMBER}),
         ("day >= DATE '2025-01-31'", lambda gu, month: month in {"2025-01", "2025-02", "None"}),
         ("day > TIMESTAMP '2024-12-31 12:00:00'", lambda gu, month: month in {"2025-01", "2025-02", "None"}),
