@@ -45,6 +45,7 @@ from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
     RecordFailed,
+    Scan,
     ScannedTable,
     SessionId,
     SessionIdentity,
@@ -289,8 +290,28 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             "reason": event.reason,
             **_evidence(event),
             **_route(event),
+            **_scans(event),
         },
     )
+
+
+def _scans(event: QueryEvent) -> dict[str, object]:
+    """Of an admission only: its end names the same query."""
+    if event.kind is not QueryEventKind.ADMITTED:
+        return {}
+    return {"scans": [_scan(scan) for scan in event.scans]}
+
+
+def _scan(scan: Scan) -> dict[str, object]:
+    return {
+        "dataset": scan.dataset,
+        "variant": scan.variant,
+        "snapshot": str(scan.snapshot_id),
+        "columns": None if scan.columns is None else list(scan.columns),
+        "partitions": {name: list(values) for name, values in scan.partitions},
+        "files": scan.files,
+        "granted_files": scan.granted,
+    }
 
 
 def _evidence(event: QueryEvent) -> dict[str, object]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.gateway.guard import Evidence, QueryId
+from catalog.gateway.guard import Evidence, QueryId, Scan
 from catalog.gateway.parameters import NONE, Parameters
+from catalog.gateway.sql.scans import Demands
 from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.statement import Statement
 from catalog.gateway.workspace import quoted
@@ -71,6 +72,12 @@ class Work:
         Of a governed statement, for the record and for its reader; its result is digested.
     lists, explain
         See `sql.statement.Statement`.
+    demands, named
+        The same; None where every table is read whole, and any column may be.
+    part
+        Table → the one file of it that is read, by its number, where a part of a table is asked for.
+    files, scans
+        Table → the files the worker reads of it, where not all; and what is read, for the record.
     """
 
     runs: str
@@ -84,6 +91,11 @@ class Work:
     facts: Mapping[str, Any] = field(default_factory=dict)
     lists: tuple[tuple[str, str], ...] = ()
     explain: tuple[str, ...] = ()
+    demands: Demands | None = None
+    named: frozenset[str] | None = None
+    part: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scans: tuple[Scan, ...] = ()
 
     @classmethod
     def of(cls, statement: Statement, parameters: Parameters) -> Work:
@@ -93,6 +105,8 @@ class Work:
             shown=statement.shown,
             lists=statement.lists,
             explain=statement.explain,
+            demands=statement.demands,
+            named=statement.named,
             parameters=parameters,
         )
 
@@ -111,5 +125,6 @@ class Work:
             "save_as": self.save_as,
             "lists": self.lists,
             "explain": self.explain,
+            "files": self.files,
         }
         return order | ({"digest": True} if self.evidence is not None else {})

@@ -89,6 +89,29 @@ class ScannedTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What of one version a query reads, by the engine's plan and the files it is given.
+
+    Attributes
+    ----------
+    columns
+        Those the engine reads, in order; None where it could not say, so take it for every column.
+    files, granted
+        Data files that it is given, and those that it might be given [files].
+    partitions
+        The partitions these files are; empty where every granted file is given, or none has partitions.
+    """
+
+    dataset: str
+    variant: str
+    snapshot_id: int
+    columns: tuple[str, ...] | None
+    files: int
+    granted: int
+    partitions: Scope = WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What a governed answer was made of; each group's units lie with the gateway, by the query's id.
 
@@ -131,6 +154,8 @@ class QueryEvent:
         sha256 of a governed result that was given, as an Arrow IPC stream of one batch.
     route
         How the statement came.
+    scans
+        What is read, table by table; a query over saved tables alone reads nothing more.
     """
 
     kind: QueryEventKind
@@ -148,6 +173,7 @@ class QueryEvent:
     evidence: Evidence | None = None
     digest: str = ""
     route: Route = NEARBY
+    scans: tuple[Scan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Final
 from catalog.gateway import refusals
 from catalog.gateway.sql.condition import PART, Condition
 from catalog.gateway.workspace import Places, Table, quoted
-from catalog.warehouse import Snapshot, parquet_source
+from catalog.warehouse import Snapshot, columns_of, parquet_source
 
 ROWS: Final = 1_000_000  # about so many rows a part
 
@@ -67,16 +67,18 @@ def partition_statement(
     demand_columns(table, columns)
     part = parts[index]
     everything = ", ".join(quoted(f.name) for f in snapshot.fields)
+    marked = columns_of(snapshot, table.name)
     names = ", ".join(quoted(c) for c in columns) or everything
     note = f" /* part {index + 1} of {len(parts)} */"
     file = places.data(snapshot.files[part.file].path)
     rows = (
-        f"FROM {parquet_source(snapshot, [file], ', file_row_number = true')} "
-        f"WHERE file_row_number BETWEEN {part.first} AND {part.first + part.rows - 1}"
+        f"(SELECT {marked} FROM "  # noqa: S608
+        f"{parquet_source(snapshot, [file], ', file_row_number = true', mark=table.name)} "
+        f"WHERE file_row_number BETWEEN {part.first} AND {part.first + part.rows - 1})"
     )
     if condition is None:
-        return f"SELECT {names} FROM campus.{quoted(table.name)}{note}", f"SELECT {names} {rows}"  # noqa: S608
-    runs = f"WITH {quoted(PART)} AS (SELECT {everything} {rows}) {condition.over_part}"
+        return f"SELECT {names} FROM campus.{quoted(table.name)}{note}", f"SELECT {names} FROM {rows}"  # noqa: S608
+    runs = f"WITH {quoted(PART)} AS {rows} {condition.over_part}"
     return condition.shown + note, runs
 
 

@@ -65,7 +65,9 @@ class Parts:
             )
             read = workspace.demand(sorted({table.name} | (condition.tables if condition else set())))
             self._session.governance.demand_rows(read)
-            return self._session.admit(workspace, read, Work(shown=shown, runs=runs, into=into))
+            again = condition is not None and len(condition.demands[table.name]) > 1  # in a subquery
+            part = {} if again else {table.name: partitions(table.snapshot)[index].file}
+            return self._session.admit(workspace, read, Work(shown=shown, runs=runs, into=into, part=part))
 
     def _condition(
         self, workspace: Workspace, table: Table, columns: Sequence[str], where: str

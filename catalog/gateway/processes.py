@@ -21,6 +21,7 @@ from catalog.gateway.turns import Turns
 START_SECONDS: Final = 30.0
 PARSE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
+LATE: Final = 0.5  # more than a plan may take, until nobody waits for it [s]
 
 
 class Started(Protocol):
@@ -231,18 +232,27 @@ class WorkerProcess:
         GatewayError
             The worker died, or could not within `seconds`.
         """
-        number = secrets.token_hex(8)
-        answer = self._asked[number] = queue.SimpleQueue()
-        try:
-            self._send(op="inspect", number=number, sql=sql, seconds=seconds)
-            rows = answer.get(timeout=seconds + ANSWER_SECONDS).get("rows")
-        except (ControlClosed, queue.Empty):
-            rows = None
-        finally:
-            self._asked.pop(number, None)
+        rows = self._inspect(seconds + ANSWER_SECONDS, op="inspect", sql=sql, seconds=seconds).get("rows")
         if not isinstance(rows, list):
             raise refusals.worker_unavailable()
         return rows
+
+    def plan(self, order: Mapping[str, Any], seconds: float) -> frozenset[str] | None:
+        """Columns, as `table.column`, that the engine would read; None if it has no word on it in time."""
+        columns = self._inspect(seconds + LATE, op="plan", **order, seconds=seconds).get("columns")
+        return frozenset(map(str, columns)) if isinstance(columns, list) else None
+
+    def _inspect(self, wait: float, **question: Any) -> Mapping[str, Any]:
+        """The answer to a question of the gateway's own; empty where there is none."""
+        number = secrets.token_hex(8)
+        answer = self._asked[number] = queue.SimpleQueue()
+        try:
+            self._send(number=number, **question)
+            return answer.get(timeout=wait)
+        except (ControlClosed, queue.Empty):
+            return {}
+        finally:
+            self._asked.pop(number, None)
 
     def cancel(self, query_id: str, *, reason: str = "cancelled", ko: str = "", en: str = "") -> None:
         """Ask it to stop one query; its end is reported as usual, its reader is told the words."""

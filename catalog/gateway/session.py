@@ -16,17 +16,18 @@ from typing import Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.admission import Admission, QueryLimits, Work
+from catalog.gateway.footprint import Footprints
 from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
+from catalog.gateway.pins import Pins
 from catalog.gateway.processes import Ended, SandboxedParser, Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.known import Known
 from catalog.gateway.sql.statement import Statement, prepare
-from catalog.gateway.sql.tree import fold
 from catalog.gateway.turns import Turns
 from catalog.gateway.workers import RESTARTING, SESSION_CLOSED, Workers
 from catalog.gateway.workspace import (
@@ -34,11 +35,9 @@ from catalog.gateway.workspace import (
     Table,
     Versions,
     Workspace,
-    asked_versions,
     code_systems,
     columns_of,
     facts,
-    pinned,
     quoted,
     resolve,
 )
@@ -47,7 +46,6 @@ from catalog.warehouse import Snapshot
 __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
-MOST_PINS: Final = 4  # earlier versions one session has mounted at once
 TICKET_SECONDS: Final = 60.0
 ID_BYTES: Final = 8
 WEARS: Final = {"memory-limit", "spill-limit", "time-limit"}  # the engine keeps much of what it took
@@ -101,7 +99,8 @@ class SessionGateway:
             on_death=lambda number, why: ledger.end_generation(identity.session_id, number, why),
         )
         self._leaving = False
-        self._pins: list[tuple[str, int]] = []  # replaced whole, so readers need no lock
+        self._pins = Pins(versions)
+        self._footprints = Footprints(places)
 
     # -- what the wire calls
 
@@ -133,7 +132,7 @@ class SessionGateway:
         """
         with self.refusals_on_record(text), self.saved.in_order(save_as is not None) as ordered:
             self.demand_room()
-            workspace = self._pin(self.workspace(), text)
+            workspace = self._pins.asked(self.workspace(), text)
             generation = self._workers.generation_for(workspace)
             kept = self.saved.names(generation) if ordered else ()
             try:
@@ -182,7 +181,7 @@ class SessionGateway:
 
     def table(self, name: str) -> tuple[Workspace, Table]:
         """A granted table, or `table@version`, and the workspace that has it."""
-        workspace = self._pin(self.workspace(), quoted(name))
+        workspace = self._pins.asked(self.workspace(), quoted(name))
         (table,) = workspace.demand([name])
         return workspace, table
 
@@ -217,36 +216,12 @@ class SessionGateway:
         """What may be read now."""
         now = datetime.now(UTC)
         found = resolve(self._guard.granted(self.identity, now), self._versions, now)
-        try:
-            return pinned(found, self._pins, self._versions) if self._pins else found
-        except refusals.QueryRefused:  # a version that was kept is no more
-            self._pins = []
-            return found
+        return self._pins.kept(found)
 
     def versions(self, name: str) -> tuple[Table, tuple[Snapshot, ...]]:
         """A granted table and every version of it, newest first."""
         (table,) = self.workspace().demand([name])
         return table, self._versions.all(table)
-
-    def _pin(self, workspace: Workspace, text: str) -> Workspace:
-        """Keep the earlier versions a statement names; the least lately asked for give way.
-
-        The worker is made anew for a version it has not mounted yet, and keeps it for the next statement.
-        """
-        asked = [
-            (fold(name), version)
-            for name, version in asked_versions(text)
-            if any(fold(known) == fold(name) for known in workspace.tables)
-        ]
-        if not asked:
-            return workspace
-        if len(asked) > MOST_PINS:
-            raise refusals.too_many_versions(MOST_PINS)
-        kept = [pin for pin in self._pins if pin not in asked]
-        pins = [*kept, *asked][-MOST_PINS:]
-        made = pinned(workspace, pins, self._versions)
-        self._pins = pins
-        return made
 
     def warm(self) -> None:
         """Start parser and worker before the first query; a failure shows at the first query instead."""
@@ -326,6 +301,7 @@ class SessionGateway:
         worker = self._workers.ready(workspace)
         generation = worker.generation
         self.saved.sources(work.saved, generation)
+        work = self._footprints.measured(worker, tables, work)
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
             query_id=query_id,
@@ -336,6 +312,7 @@ class SessionGateway:
             purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
             parameters=work.parameters.literals,
             evidence=work.evidence,
+            scans=work.scans,
         )
         self._ledger.admit(event, generation)
         if work.saved:

@@ -287,7 +287,8 @@ def views(workspace: Workspace, places: Places) -> list[dict[str, str]]:
     """The statements that make the worker's views."""
     made = []
     for table in workspace.readable.values():
-        select = duckdb_relation_sql(table.snapshot, [places.data(f.path) for f in table.snapshot.files])
+        files = [places.data(f.path) for f in table.snapshot.files]
+        select = duckdb_relation_sql(table.snapshot, files, mark=table.name, chosen_by=table.name)
         text = f"CREATE VIEW {CATALOG}.{SCHEMA}.{quoted(table.name)} AS {select}"
         made.append({"name": table.name, "text": text})
     return made

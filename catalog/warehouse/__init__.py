@@ -9,6 +9,7 @@ from catalog.warehouse.model import (
     AcceptedException,
     DataFile,
     Field,
+    PartedBy,
     Publication,
     Replace,
     Snapshot,
@@ -16,7 +17,7 @@ from catalog.warehouse.model import (
     WarehouseError,
 )
 from catalog.warehouse.partitions import granted_files, partition_values
-from catalog.warehouse.relation import duckdb_relation_sql, parquet_source
+from catalog.warehouse.relation import columns_of, duckdb_relation_sql, parquet_source
 from catalog.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "DataFile",
     "Difference",
     "Field",
+    "PartedBy",
     "Publication",
     "Replace",
     "Snapshot",
     "SourceFile",
     "Warehouse",
     "WarehouseError",
+    "columns_of",
     "difference",
     "duckdb_relation_sql",
     "granted_files",

@@ -203,4 +203,4 @@ def _transform(partition: Partition) -> Transform[Any, Any]:
 def _field_name(partition: Partition, schema: Schema) -> str:
     """Iceberg lets only an identity carry a column's name."""
     taken = partition.name in schema.column_names and partition.how is not How.SAME
-    return f"{partition.name}_part" if taken else partition.name
+    return f"{partition.name}{metadata.NAME_TAKEN}" if taken else partition.name

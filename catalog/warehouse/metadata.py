@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.descriptions import ColumnType
-from catalog.warehouse.model import DataFile, Field, Publication, Snapshot, WarehouseError
+from catalog.warehouse.model import DataFile, Field, PartedBy, Publication, Snapshot, WarehouseError
 
 CATALOG = "campus"
 BASE = "file:///campus/warehouse/"
 """Address written into Iceberg metadata; resolved onto the real folder when opened, so it may move."""
+NAME_TAKEN = "_part"
+"""What follows a partition's name in Iceberg where a column has that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,26 @@ def snapshot(root: Path, table: Table, metadata: dict[str, Any], snapshot_id: in
             for f in schema["fields"]
         ),
         publication=Publication.of(entry["summary"]),
+        parted=parted_by(metadata),
+    )
+
+
+def parted_by(metadata: dict[str, Any]) -> tuple[PartedBy, ...]:
+    """What each partition's values mean, over every partition spec the table ever had.
+
+    A file keeps the values of the spec it was written under, and a list of files does not say which that
+    was. So a name that once meant something else means nothing here.
+    """
+    found: dict[str, set[tuple[int, str]]] = {}
+    for spec in metadata.get("partition-specs", ()):
+        for field in spec["fields"]:
+            meaning = int(field["source-id"]), str(field["transform"])
+            for name in {field["name"], field["name"].removesuffix(NAME_TAKEN)}:
+                found.setdefault(name, set()).add(meaning)
+    return tuple(
+        PartedBy(name=name, field_id=meant[0][0], transform=meant[0][1])
+        for name, meant in sorted((name, tuple(meanings)) for name, meanings in found.items())
+        if len(meant) == 1
     )
 
 

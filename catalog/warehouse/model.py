@@ -137,8 +137,31 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartedBy:
+    """What a value in `DataFile.partition` says of a column, for every file that has one by that name.
+
+    Attributes
+    ----------
+    field_id
+        The column it was made from.
+    transform
+        How, in Iceberg's words: `identity`, `truncate[5]` (the first 5 characters) or `month`.
+    """
+
+    name: str
+    field_id: int
+    transform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One immutable version of a dataset's variant."""
+    """One immutable version of a dataset's variant.
+
+    Attributes
+    ----------
+    parted
+        What partitions mean, of those that never meant anything else in this table.
+    """
 
     dataset: str
     variant: str
@@ -146,6 +169,7 @@ class Snapshot:
     files: tuple[DataFile, ...]
     fields: tuple[Field, ...]
     publication: Publication
+    parted: tuple[PartedBy, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,4 @@
-"""What the broker asks for itself: rows of its own statements, a small result's digest. Decides nothing."""
+"""What the broker asks for itself: its own statements, plans, a small result's digest. Decides nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from . import plan
+from .query import Query, choose
 
 
 def inspected(cursor: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> list[list[Any]] | None:
@@ -24,6 +27,32 @@ def inspected(cursor: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> li
     finally:
         alarm.cancel()
         cursor.close()
+
+
+def planned(cursor: duckdb.DuckDBPyConnection, query: Query, seconds: float) -> list[str] | None:
+    """Columns that a statement would read; None where it has no plan, or none within `seconds`."""
+    alarm = threading.Timer(seconds, cursor.interrupt)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        choose(cursor, query.files)
+        found: set[str] = set()
+        for name, values in query.lists:  # a list of one will do: which columns are read does not hang on it
+            found.update(_columns(cursor, values, None))
+            cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ('')")
+        found.update(_columns(cursor, query.sql, query.parameters or None))
+    except (duckdb.Error, MemoryError, ValueError):
+        return None  # when it runs it says why
+    else:
+        return sorted(found)
+    finally:
+        alarm.cancel()
+        cursor.close()
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, sql: str, values: Any) -> list[str]:
+    row = cursor.execute(f"EXPLAIN (FORMAT json) {sql}", values).fetchone()
+    return plan.columns(row[1]) if row else []
 
 
 def digest(kept: list[pa.RecordBatch] | None) -> str:

@@ -7,6 +7,7 @@ harmless is kept, and the rest is left out; a value that names a file of the wor
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -15,7 +16,10 @@ SHOWN = (  # what may be said of an operator
     *("Order By", "Top", "Limit", "Offset", "Expression", "Expressions", "CTE Name", "Row Count"),
     *("Estimated Cardinality", "Total Files Read"),
 )
+SILENT = "?"
 COUNTS = ("intermediate_rows", "rows_scanned", "row_groups_scanned", "total_row_groups_to_scan")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_COLUMN = re.compile(r"[\w@]+\.\w+")  # as the broker's views name columns
 HIDDEN = {"RESULT_COLLECTOR", "EXPLAIN_ANALYZE"}  # of the question, not of the statement
 
 
@@ -31,6 +35,26 @@ def shown(plan: str, files: Collection[str]) -> list[dict[str, Any]]:
     roots = tree if isinstance(tree, list) else tree["operator"]
     names = {part for path in files for part in (path, path.rpartition("/")[2], path.rpartition("/")[0])}
     return [made for root in roots for made in _operators(root, frozenset(names) - {""})]
+
+
+def columns(plan: str) -> list[str]:
+    """Every `table.column` that the scans of an `EXPLAIN (FORMAT json)` read, for rows or for filters.
+
+    `SILENT` is among them where a scan names no column of its rows: it needs none, as for `count(*)`, or all
+    that it knows of, as beside a recursive query, and the engine (DuckDB 2.0) does not say which.
+    """
+    found: set[str] = set()
+    waiting = list(json.loads(plan))
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("children", ())
+        said = node.get("extra_info")
+        if isinstance(said, dict) and "Function" in said:
+            if not said.get("Projections"):
+                found.add(SILENT)
+            for key in ("Projections", "Filters"):
+                found.update(_COLUMN.findall(_TEXT.sub("", json.dumps(said.get(key), ensure_ascii=False))))
+    return sorted(found)
 
 
 def as_text(operators: list[dict[str, Any]]) -> str:

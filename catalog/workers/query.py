@@ -66,6 +66,7 @@ class Query:
         self.parameters = bound_values(order["parameters"])
         self.lists = [(name, values) for name, values in order.get("lists", ())]
         self.explain = tuple(order.get("explain", ()))
+        self.files: dict[str, list[str]] = order.get("files", {})
         self.seconds = order["seconds"]
         self.kept: list[pa.RecordBatch] | None = [] if order.get("digest") else None  # small: groups
         self.admitted = time.monotonic()
@@ -107,6 +108,17 @@ class Query:
         with self.lock:
             percent = -1.0 if self.cursor is None else self.cursor.query_progress()
         return {"handle": self.handle, "rows": self.rows, "percent": round(percent, 1)}
+
+
+def choose(cursor: duckdb.DuckDBPyConnection, files: dict[str, list[str]]) -> None:
+    """Have the views of these tables read these files alone, for this connection; they ask for a variable."""
+    for table, paths in files.items():
+        cursor.execute(f"SET VARIABLE {quoted(table)} = ?", [paths])
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def bound_values(given: Any) -> Any:

@@ -1,11 +1,12 @@
 """One session's query engine in its sandbox: runs admitted statements, streams Arrow. Decides nothing.
 
 Standalone: the session's environment only. Messages with the broker (see `control`): in `configure`,
-`admit {handle, sql, parameters, save_as, lists, explain, seconds, ttl}`, `run` of the same with the socket
-to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader),
-`drop {name}`, `drain`, `inspect {number, sql, seconds}` for the broker's own eyes, answered
-`inspected {number, rows}`; out `ready`, `broken`, `admitted`, `ask {handle}`,
-`progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason, digest}`.
+`admit {handle, sql, parameters, save_as, lists, explain, files, seconds, ttl}`, `run` of the same with the
+socket to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its
+reader), `drop {name}`, `drain`; for the broker's own eyes `inspect {number, sql, seconds}`, answered
+`inspected {number, rows}`, and `plan` of what `admit` has, answered `inspected {number, columns}`; out
+`ready`, `broken`, `admitted`, `ask {handle}`, `progress {handle, rows, percent}`,
+`finished {handle, status, rows, bytes, seconds, reason, digest}`.
 An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
 runs it at the broker's `go`; so does what is `run` and `waits`. The reader of what is run holds its socket.
 `save_as` keeps the rows as `campus.<name>` instead of sending them.
@@ -28,8 +29,8 @@ import pyarrow.flight as flight
 
 from . import plan
 from .control import Control, bound
-from .inspection import digest, inspected
-from .query import CANCELLED, Query, one_line, reason_of, words
+from .inspection import digest, inspected, planned
+from .query import CANCELLED, Query, choose, one_line, quoted, reason_of, words
 from .sink import Sink
 
 MOST_TOLD = 50  # stopped queries whose readers have not come yet
@@ -145,6 +146,7 @@ class Worker(flight.FlightServerBase):
         query.cursor = self.spare.pop() if self.spare else open_cursor(self.engine)
         if query.reason:
             raise duckdb.InterruptException("cancelled before start")
+        choose(query.cursor, query.files)
         for name, values in query.lists:  # ends with the cursor
             query.cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({values})")
         if query.save_as:
@@ -292,7 +294,7 @@ class Worker(flight.FlightServerBase):
                 case "cancel":
                     said = str(message.get("ko", "")), str(message.get("en", ""))
                     self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
-                case "inspect":
+                case "inspect" | "plan":
                     threading.Thread(target=self.inspect, args=(message,), daemon=True).start()
                 case "drop":
                     self.drop(str(message["name"]))
@@ -302,8 +304,15 @@ class Worker(flight.FlightServerBase):
 
     def inspect(self, message: dict[str, Any]) -> None:
         """Answer a question of the broker's own."""
-        rows = inspected(open_cursor(self.engine), str(message["sql"]), float(message["seconds"]))
-        self.control.send(op="inspected", number=message["number"], rows=rows)
+        number, seconds = message["number"], float(message["seconds"])
+        if message["op"] == "plan":
+            query = Query({"handle": "", "ttl": 0.0, **message})
+            self.control.send(
+                op="inspected", number=number, columns=planned(self.engine.cursor(), query, seconds)
+            )
+            return
+        rows = inspected(open_cursor(self.engine), str(message["sql"]), seconds)
+        self.control.send(op="inspected", number=number, rows=rows)
 
     def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""
@@ -319,11 +328,6 @@ class Worker(flight.FlightServerBase):
             if said[0]:
                 with self.lock:
                     self.told = {**dict(list(self.told.items())[-MOST_TOLD:]), query.handle: shown}
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def failed(said: dict[str, str]) -> flight.FlightServerError:

@@ -37,6 +37,7 @@ from catalog.gateway.guard import (
     QueryId,
     RecordFailed,
     Route,
+    Scan,
     ScannedTable,
     SessionId,
     SessionIdentity,
@@ -241,6 +242,25 @@ def test_a_governed_answer_is_on_record_with_its_evidence(campus: Campus, guard:
         "least_units": 16, "digest": "ab" * 32,
     }  # fmt: skip
     assert "evidence" not in plain.detail
+
+
+def test_an_admission_says_what_is_read_and_its_end_does_not_again(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    who = identity(campus.session(campus.person("minji")))
+    made = Scan(
+        dataset="card_sales", variant="main", snapshot_id=2**62, columns=("quarter",), files=1, granted=4,
+        partitions=(("quarter", ("20251",)),),
+    )  # fmt: skip
+    for kind in (QueryEventKind.ADMITTED, QueryEventKind.FINISHED):
+        guard.record(query(who, kind, scans=(made, replace(made, columns=None, partitions=()))))
+    admitted, finished = campus.events()[-2:]
+    assert admitted.detail["scans"][0] == {
+        "dataset": "card_sales", "variant": "main", "snapshot": str(2**62), "columns": ["quarter"],
+        "partitions": {"quarter": ["20251"]}, "files": 1, "granted_files": 4,
+    }  # fmt: skip
+    assert admitted.detail["scans"][1]["columns"] is None
+    assert "scans" not in finished.detail
 
 
 def test_no_record_is_an_error_in_both_languages(campus: Campus, guard: CampusGuard, tmp_path: Path) -> None:

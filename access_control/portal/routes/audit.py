@@ -10,6 +10,7 @@ from starlette.responses import Response
 from access_control.audit.event import Action
 from access_control.audit.reader import Filter
 from access_control.errors import Invalid
+from access_control.portal.reads import reads
 from access_control.portal.serving import get, post
 from access_control.portal.visit import Visit
 from access_control.portal.wording import end_of_day
@@ -29,6 +30,7 @@ def events(visit: Visit) -> Response:
         asked=asked,
         actions=sorted(Action),
         entries=page.entries,
+        reads={e.seq: reads(visit.t, visit.services.datasets, e.event.detail) for e in page.entries},
         older=f"/audit?{urlencode({**kept, 'before': page.older})}" if page.older else "",
         newest=not visit.query("before"),
         checkpoint=visit.services.audit.checkpoint(person),

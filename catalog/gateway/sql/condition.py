@@ -16,6 +16,7 @@ from typing import Any
 from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems
+from catalog.gateway.sql.scans import Demands
 from catalog.gateway.sql.statement import NO_CODES, Parser, plain, prepare
 from catalog.gateway.workspace import quoted
 
@@ -37,12 +38,15 @@ class Condition:
         Granted tables that it reads: the table itself, and those of subqueries.
     tree
         The condition alone, as the parser gave it.
+    demands
+        Of the statement, table by table.
     """
 
     shown: str
     over_part: str
     tables: frozenset[str]
     tree: Node
+    demands: Demands
 
 
 def judge_condition(
@@ -76,7 +80,13 @@ def judge_condition(
     over_part, again = parser.deserialise(json.dumps(moved))
     if plain(json.loads(again)) != plain(moved):
         raise refusals.canonical_mismatch()
-    return Condition(shown=statement.text, over_part=over_part, tables=statement.tables, tree=tree)
+    return Condition(
+        shown=statement.text,
+        over_part=over_part,
+        tables=statement.tables,
+        tree=tree,
+        demands=statement.demands,
+    )
 
 
 def _where_of(parsed: Node) -> Node:

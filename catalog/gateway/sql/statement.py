@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -13,6 +13,7 @@ from catalog.gateway import refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.pivot import take_marks, with_marks
+from catalog.gateway.sql.scans import Demands, merged, named, scans
 from catalog.gateway.sql.show import Columns
 from catalog.gateway.sql.tree import NO_COLUMNS, authorise
 
@@ -53,12 +54,18 @@ class Statement:
         Lists of values that a PIVOT leaves to the data: name, and the statement that gives them.
     explain
         Words after EXPLAIN where the plan is asked for (`EXPLAIN`, `ANALYZE`, `JSON`); empty otherwise.
+    demands
+        What each scan of a table demands of its rows, those of the lists among them.
+    named
+        Names that may be columns', folded; None where it may read any column.
     """
 
     text: str
     tables: frozenset[str]
     lists: tuple[tuple[str, str], ...] = ()
     explain: tuple[str, ...] = ()
+    demands: Demands = field(default_factory=dict)
+    named: frozenset[str] | None = None
 
     @property
     def shown(self) -> str:
@@ -107,7 +114,9 @@ def prepare(
         if found.parameters != parameters:
             raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statement, systems)
-        asked = [(name, _judged(tree, granted, functions, parser)) for _, name, tree in lists]
+        asked = [(name, _judged(tree, granted, functions, parser, columns)) for _, name, tree in lists]
+        names = named(statement)
+        demands = merged(scans(statement, columns), *(values.demands for _, values in asked))
         for pivot, name, _ in lists:
             pivot["pivot_enum"] = name
         canonical = _canonical(parsed, parser)
@@ -120,6 +129,8 @@ def prepare(
         tables=found.tables.union(*(values.tables for _, values in asked)),
         lists=tuple((name, values.text) for name, values in asked),
         explain=explain,
+        demands=demands,
+        named=names,
     )
 
 
@@ -134,12 +145,12 @@ def _parsed(text: str, parser: Parser) -> Any:
 
 
 def _judged(
-    tree: dict[str, Any], granted: Collection[str], functions: Functions, parser: Parser
+    tree: dict[str, Any], granted: Collection[str], functions: Functions, parser: Parser, columns: Columns
 ) -> Statement:
     """The statement of a PIVOT's values, judged as if a person had sent it."""
     text, _ = parser.deserialise(json.dumps({"error": False, "statements": [tree]}))
     try:
-        return prepare(text, granted, functions, parser)
+        return prepare(text, granted, functions, parser, columns=columns)
     except refusals.QueryRefused as refused:
         if refused.reason == "parameters-mismatch":  # a value that is bound later decides the columns
             raise refusals.pivot_needs_values() from None

@@ -6,7 +6,7 @@ import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from access_control.audit.event import Action
+from access_control.audit.event import Action, AuditEvent
 from access_control.people.model import Role
 from access_control.sessions.model import site
 from tests.access_control.campus import NOW, PASSWORD
@@ -262,6 +262,37 @@ async def test_the_auditor_reads_filters_and_verifies(portal: Portal) -> None:
     forged = await auditor.post("/audit/verify", {"csrf": page.csrf, "held": "campus\n1\nAAAA\n\n— x y\n"})
     assert "기록이 온전하지 않습니다" in forged.text
     assert {Action.AUDIT_READ, Action.AUDIT_VERIFIED} <= set(campus.actions())
+
+
+async def test_the_auditor_sees_which_columns_and_partitions_a_query_read(portal: Portal) -> None:
+    campus = portal.campus
+    campus.person("auditor", Role.AUDITOR)
+    auditor = await portal.signed_in("auditor")
+    about = {"dataset": "card_sales", "variant": "main", "snapshot": "7", "files": 1, "granted_files": 24}
+    one = {**about, "columns": ["quarter", "sales_amount"], "partitions": {"quarter": ["20251"]}}
+    unknown = {**about, "dataset": "gone", "columns": None, "partitions": {}, "files": 24}
+    counted = {**about, "columns": [], "partitions": {}, "files": 24}
+
+    async def shown(detail: dict[str, object]) -> str:
+        event = AuditEvent(
+            time=NOW, actor="minji", action=Action.QUERY_ADMITTED, object="query:q", detail=detail
+        )
+        campus.audit.append_all([event])
+        row = (
+            (await auditor.get("/audit?action=query.admitted"))
+            .text.partition("<tbody>")[2]
+            .partition("</tr>")[0]
+        )
+        return html.unescape(re.sub(r"<[^>]+>", "", row))
+
+    said = await shown({"statement": "SELECT 1", "scans": [one, unknown]})
+    assert "카드 매출" in said or "추정매출" in said
+    assert "quarter, " in said and "sales_amount" in said and "20251" in said
+    assert "허용된 파일 24개 가운데 1개" in said and "gone" in said and "모든 열을 읽은 것으로 보세요" in said
+    said = await shown({"statement": "SELECT 1", "scans": [counted]})
+    assert "없음 (행 수만 셈)" in said and "허용된 것 모두" in said
+    assert "데이터셋의 파일을 읽지 않는" in await shown({"statement": "SELECT 1", "scans": []})
+    assert "읽은" not in await shown({"statement": "SELECT 1"}), "a line of an earlier release"
 
 
 async def test_a_sign_in_link_is_used_by_pressing_not_by_looking(portal: Portal) -> None:

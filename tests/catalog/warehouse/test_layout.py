@@ -15,6 +15,7 @@ from pyiceberg.table import StaticTable
 from catalog.descriptions.model import How
 from catalog.descriptions.published import described
 from catalog.warehouse import (
+    PartedBy,
     Publication,
     Warehouse,
     WarehouseError,
@@ -132,6 +133,21 @@ def test_partitions_can_change_and_go(warehouse: Warehouse) -> None:
     back = publish(warehouse, spending(MAR), dataset=UNPARTED)
     assert parts(back) == [{}]
     assert len(read(warehouse, warehouse.snapshot("card_spending", "main", first.snapshot_id))) == 4
+
+
+def test_a_version_says_what_its_partitions_mean_unless_they_once_meant_something_else(
+    warehouse: Warehouse,
+) -> None:
+    first = publish(warehouse, spending(JAN, FEB))
+    ids = {f.name: f.field_id for f in first.fields}
+    gu = PartedBy(name="gu", field_id=ids["dong_code"], transform="truncate[5]")
+    month = PartedBy(name="month", field_id=ids["date"], transform="month")
+    assert first.parted == (gu, month)
+    other = dataclasses.replace(SPENDING.partitions[0], source="industry", how=How.SAME, number=0)
+    dataset = dataclasses.replace(SPENDING, partitions=(other, SPENDING.partitions[1]))
+    second = publish(warehouse, spending(MAR), days(MAR), dataset)
+    assert second.parted == (month,)
+    assert publish(warehouse, spending(MAR), days(MAR)).parted == (month,), "an old file may still say it so"
 
 
 def test_a_column_that_parted_the_rows_cannot_be_given_up(warehouse: Warehouse) -> None:
