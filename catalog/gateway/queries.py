@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -29,9 +28,11 @@ from catalog.gateway.guard import (
     SessionIdentity,
 )
 from catalog.gateway.metrics import Metrics
+from catalog.gateway.sql.normal import Normal, whole
 
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
+REFUSED: Final = 1 << 14  # of a refused text, which may be anything, so much is kept [characters]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class Ledger:
 
     @contextmanager
     def refusals_on_record(self, identity: SessionIdentity, asked: str) -> Iterator[None]:
-        """Record whatever is refused inside, by digest of what was asked.
+        """Record whatever is refused inside, with the beginning of what was asked.
 
         Raises
         ------
@@ -111,14 +112,14 @@ class Ledger:
         try:
             yield
         except refusals.QueryRefused as refused:
-            digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
             self.refuse(
                 QueryEvent(
                     kind=QueryEventKind.REFUSED,
                     query_id=QueryId(secrets.token_hex(8)),
                     identity=identity,
                     time=datetime.now(UTC),
-                    statement=f"sha256:{digest}",
+                    statement=asked[:REFUSED],
+                    normal=whole(asked[:REFUSED]),
                     reason=refused.reason,
                 )
             )
@@ -243,7 +244,19 @@ def _event(value: dict[str, object]) -> QueryEvent:
         tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
         purposes=tuple(str(p) for p in purposes),
         parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
+        normal=_normal(fields.get("normal")),
         evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
+    )
+
+
+def _normal(value: object) -> Normal | None:
+    """Absent in the journal of an earlier release."""
+    if not isinstance(value, dict):
+        return None
+    return Normal(
+        text=str(value["text"]),
+        literals=tuple(map(str, value["literals"])),
+        parameters=tuple((str(name), str(place)) for name, place in _pairs(value["parameters"])),
     )
 
 
