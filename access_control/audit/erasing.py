@@ -46,8 +46,8 @@ def numbers(text: Any) -> list[int]:
     """
     found: list[int] = []
     for part in str(text).split(","):
-        first, _, last = part.partition("-")
-        if not (first.isascii() and first.isdigit() and (last.isdigit() or not last) and len(part) < 40):
+        first, dash, last = part.partition("-")
+        if not (part.isascii() and len(part) < 40 and first.isdigit() and last.isdigit() == bool(dash)):
             raise ValueError("entries are not numbers and ranges of numbers")
         low, high = int(first), int(last or first)
         if high < low or (found and low <= found[-1]) or high - low >= MOST or len(found) > MOST:

@@ -150,8 +150,10 @@ class Log:
         if lines:
             try:
                 self._offset += self._write(b"".join(lines))
-            except AuditError:
-                self._forget(kept)
+            except AuditRefused:
+                self._forget(
+                    kept
+                )  # otherwise the entries may be there; what they name stays until that is known
                 raise
             self._tree = tree
             self._ids.current.update(fresh)

@@ -1,0 +1,440 @@
+"""Literals beside the log: durable first, held to the log's commitments, erased only on record."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from access_control.audit import erasing, protocol, segment
+from access_control.audit.client import AuditClient
+from access_control.audit.event import Action, AuditEvent, decode, encode
+from access_control.audit.literals import Literals
+from access_control.audit.local import LocalSink
+from access_control.audit.log import Log
+from access_control.audit.reader import AuditReader
+from access_control.audit.side_reader import SideReader, lines_of, side_files
+from access_control.audit.side_store import side_of
+from access_control.audit.verify import Verification, verify
+from access_control.errors import AuditDamaged, AuditError, AuditRefused, AuditUnavailable
+from tests.access_control.audit.builders import NOW, SIGNER, event, open_log, writer
+
+SECRET = "900101-1234567"
+
+
+def secret_event(number: int = 0, *values: str) -> AuditEvent:
+    return event(number, literals=Literals(values=values or (f"'{SECRET}'", str(number))))
+
+
+def erasure(seqs: Sequence[int], **changes: Any) -> AuditEvent:
+    detail = {"reason": "정보주체의 요구", "entries": erasing.ranges(seqs), "count": len(seqs)} | changes
+    return event(action=Action.AUDIT_LITERALS_ERASED, actor="officer", object="audit-log", detail=detail)
+
+
+def checked(folder: Path, **options: Any) -> Verification:
+    return verify(folder, SIGNER.public.text(), **options)
+
+
+def filled(folder: Path, count: int = 6, **options: Any) -> list[AuditEvent]:
+    """A closed log with so many events, every third of them without literals."""
+    with contextlib.closing(open_log(folder, **options)) as log:
+        events = [event(n) if n % 3 == 2 else secret_event(n) for n in range(count)]
+        LocalSink(log).append_all(events)
+    return events
+
+
+def everything(folder: Path) -> bytes:
+    files = [file for root in (folder, side_of(folder)) for file in root.rglob("*") if file.is_file()]
+    return b"".join(file.read_bytes() for file in files)
+
+
+def test_the_log_holds_a_commitment_and_its_side_the_literals(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    events = filled(folder)
+    assert SECRET.encode() not in b"".join(f.read_bytes() for f in folder.rglob("*") if f.is_file())
+    reader = SideReader(side_of(folder))
+    for seq, each in enumerate(events):
+        assert reader.find(seq, each.event_id) == each.literals
+    recorded = [entry.event for entry in AuditReader(folder).everything()]
+    assert recorded[0].detail["literals"]["count"] == 2
+    assert decode(json.loads(encode(recorded[0]))) == recorded[0], "sending on what was read changes nothing"
+    found = checked(folder)
+    assert (found.ok, found.kept, found.erased) == (True, 4, 0)
+
+
+def test_the_same_literals_have_another_commitment_each_time() -> None:
+    values = ("'m'",)
+    first, second = Literals(values=values), Literals(values=values)
+    assert first.commitment("0" * 32) != second.commitment("0" * 32)
+    assert first.commitment("0" * 32) != first.commitment("1" * 32)
+    assert first.commitment("0" * 32) != Literals(values=("'f'",), key=first.key).commitment("0" * 32)
+    assert Literals(values=("a", "b"), key=first.key).commitment("0" * 32) != Literals(
+        values=('a","b',), key=first.key
+    ).commitment("0" * 32)
+    assert first.key.hex() not in repr(first)
+
+
+def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    before = os.umask(0)
+    try:
+        filled(folder)
+    finally:
+        os.umask(before)
+    assert side_of(folder).stat().st_mode & 0o777 == 0o700
+    assert {file.path.stat().st_mode & 0o777 for file in side_files(side_of(folder))} == {0o600}
+
+
+def test_literals_are_synced_before_their_entry_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, str]] = []
+    real = {"pwrite": os.pwrite, "fdatasync": os.fdatasync}
+
+    def traced(call: str) -> Callable[..., Any]:
+        def run(fd: int, *rest: Any) -> Any:
+            name = Path(f"/proc/self/fd/{fd}").readlink().suffix
+            if name in (".literals", ".jsonl"):
+                steps.append((call, name))
+            return real[call](fd, *rest)
+
+        return run
+
+    with contextlib.closing(open_log(tmp_path / "log")) as log:
+        LocalSink(log).append(secret_event())  # makes room ahead
+        for call in real:
+            monkeypatch.setattr(os, call, traced(call))
+        LocalSink(log).append_all([secret_event(n) for n in range(50)])
+        monkeypatch.undo()
+    assert steps == [
+        ("pwrite", ".literals"),
+        ("fdatasync", ".literals"),
+        ("pwrite", ".jsonl"),
+        ("fdatasync", ".jsonl"),
+    ], "one sync each for the whole batch"
+
+
+# -- crashes
+
+
+def crash_at(step: int, what: Callable[[], object]) -> bool:
+    """Run in a child that is killed just before its step-th change of a file; False if it came to its end."""
+    child = os.fork()
+    if child == 0:
+        left = [step]
+
+        def before(real: Callable[..., Any]) -> Callable[..., Any]:
+            def run(*given: Any, **named: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*given, **named)
+
+            return run
+
+        for name in ("pwrite", "fdatasync", "fsync", "ftruncate", "replace", "unlink"):
+            setattr(os, name, before(getattr(os, name)))
+        try:
+            what()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def names_only_what_is_there(folder: Path) -> None:
+    """Every line beside the log belongs to an entry, and every commitment is met."""
+    found = checked(folder)
+    assert found.ok, found.problems
+    known = {bytes.fromhex(e.event.event_id) for e in AuditReader(folder).everything()}
+    lines = [line for file in side_files(side_of(folder)) for line in lines_of(file.path)]
+    assert all(line.event_id is None or line.event_id in known for line in lines)
+
+
+def test_a_kill_at_any_step_of_recording_leaves_no_entry_without_its_literals(tmp_path: Path) -> None:
+    for step in range(100):
+        folder = tmp_path / str(step) / "log"
+        first = filled(folder, 4)
+        late = [secret_event(100 + n) for n in range(3)]
+
+        def record(folder: Path = folder, late: list[AuditEvent] = late) -> None:
+            log = open_log(folder, side_bytes=200, segment_bytes=200)
+            LocalSink(log).append_all(late)
+
+        killed = crash_at(step, record)
+        with contextlib.closing(open_log(folder)) as log:
+            LocalSink(log).append_all(late)  # what its client does
+            names_only_what_is_there(folder)
+            assert log.size == len(first) + len(late)
+        if not killed:
+            assert step > 8
+            return
+        shutil.rmtree(folder.parent)
+    raise AssertionError("it never came to its end")
+
+
+def test_a_kill_at_any_step_of_erasing_erases_on_record_or_not_at_all(tmp_path: Path) -> None:
+    outcomes, gone = set(), [0, 3, 6]
+    for step in range(100):
+        folder = tmp_path / str(step) / "log"
+        events = filled(folder, 8, side_bytes=400)
+        told = erasure(gone)
+
+        def erase(folder: Path = folder, told: AuditEvent = told, events: list[AuditEvent] = events) -> None:
+            LocalSink(open_log(folder)).erase(told, [events[n].event_id for n in gone])
+
+        killed = crash_at(step, erase)
+        with contextlib.closing(open_log(folder)):
+            names_only_what_is_there(folder)
+            found = checked(folder)
+            recorded = any(e.event.event_id == told.event_id for e in AuditReader(folder).everything())
+            assert (found.erased, found.kept) == ((3, 3) if recorded else (0, 6))
+            outcomes.add(recorded)
+        shutil.rmtree(folder.parent)
+        if not killed:
+            assert outcomes == {True, False}
+            return
+    raise AssertionError("it never came to its end")
+
+
+def test_lines_that_a_power_cut_left_half_written_are_cut_off(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    filled(folder)
+    [file] = side_files(side_of(folder))
+    whole = file.path.read_bytes().rstrip(b"\0")
+    orphan = segment.line(Literals(values=("x",)).record("ab" * 16))
+    for torn in (orphan, orphan[:-20], b"\0" * 50 + orphan, b"\xff\n\n" + orphan, orphan + b"\0" * 9000):
+        file.path.write_bytes(whole + torn)
+        with contextlib.closing(open_log(folder)):
+            assert file.path.read_bytes().rstrip(b"\0") == whole
+            names_only_what_is_there(folder)
+
+
+# -- erasing
+
+
+@pytest.mark.parametrize("side_bytes", [1, 500, 1 << 20])
+def test_what_is_erased_is_gone_and_the_log_still_holds(tmp_path: Path, side_bytes: int) -> None:
+    folder = tmp_path / "log"
+    with contextlib.closing(open_log(folder, side_bytes=side_bytes)) as log:
+        sink = LocalSink(log)
+        events = [secret_event(n, f"'person-{n}'") for n in range(20)]
+        for each in events:
+            sink.append(each)
+        gone = [0, 1, 7, 19]
+        sink.erase(erasure(gone), [events[n].event_id for n in gone])
+        sink.append(secret_event(21, "'later'"))
+        bytes_ = everything(folder)
+        for n, each in enumerate(events):
+            assert each.literals is not None
+            assert (f"'person-{n}'".encode() in bytes_) == (n not in gone)
+            assert (each.literals.key.hex().encode() in bytes_) == (n not in gone)
+        found = checked(folder)
+        assert (found.ok, found.kept, found.erased) == (True, 17, 4)
+        sink.erase(erasure([7, 8]), [events[7].event_id, events[8].event_id])  # again, and one more
+        assert (checked(folder).ok, checked(folder).erased) == (True, 5)
+    with contextlib.closing(open_log(folder)):
+        assert checked(folder).ok
+
+
+def test_an_erasure_names_exactly_what_it_erases(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    with contextlib.closing(open_log(folder)) as log:
+        sink = LocalSink(log)
+        events = [secret_event(n) for n in range(4)]
+        sink.append_all(events)
+        ids = [each.event_id for each in events]
+        for told, given in (
+            (erasure([0]), ids[:2]),
+            (erasure([0, 1]), ids[:1]),
+            (erasure([0], count=2), ids[:1]),
+            (erasure([0], entries="0-"), ids[:1]),
+            (erasure([0], entries=None), ids[:1]),
+            (erasure([]), []),
+            (erasure([0, 0]), [ids[0], ids[0]]),
+            (erasure([0]), ["ab" * 16]),
+            (erasure([0]), ["no identifier"]),
+        ):
+            with pytest.raises(AuditRefused):
+                sink.erase(told, given)
+        assert (log.size, checked(folder).kept) == (4, 4)
+
+
+def test_ranges_name_the_same_numbers() -> None:
+    some = random.Random(3)
+    for _ in range(300):
+        chosen = sorted(some.sample(range(60), some.randint(1, 40)))
+        assert erasing.numbers(erasing.ranges(chosen)) == chosen
+    for wrong in ("", "a", "1,1", "2,1", "3-2", "-1", "1--2", "0-99999999999", "1 ", "١"):
+        with pytest.raises(ValueError, match="entries"):
+            erasing.numbers(wrong)
+
+
+# -- tampering
+
+
+def rewrite(folder: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Change the lines of literals, with checksums made anew."""
+    [file] = side_files(side_of(folder))
+    lines = [line.leaf for line in lines_of(file.path)]
+    file.path.write_bytes(b"".join(map(segment.line, change(lines))))
+
+
+TAMPERED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "a literal": lambda lines: [lines[0].replace(SECRET.encode(), b"800101-1234567"), *lines[1:]],
+    "a key": lambda lines: [lines[0].replace(b'"key":"', b'"key":"0')[:-1], *lines[1:]],
+    "one taken out": lambda lines: lines[1:],
+    "all taken out": lambda lines: [],
+    "exchanged": lambda lines: [
+        lines[0][:46] + lines[1][46:],
+        lines[1][:46] + lines[0][46:],
+        *lines[2:],
+    ],
+    "one fewer": lambda lines: [lines[0].replace(b',"0"]', b"]"), *lines[1:]],
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_changed_or_missing_literals_are_found(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "log"
+    filled(folder)
+    rewrite(folder, lambda lines: lines)
+    assert checked(folder).ok
+    rewrite(folder, TAMPERED[how])
+    found = checked(folder)
+    assert not found.ok and all("literal part" in str(problem) for problem in found.problems)
+    assert checked(folder, literals=False).ok, "a copy of the log alone can be verified"
+    with contextlib.closing(open_log(folder)):  # starting again does not make it good
+        assert not checked(folder).ok
+
+
+def test_a_store_that_is_not_there_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    filled(folder, 60)
+    shutil.rmtree(side_of(folder))
+    found = checked(folder)
+    assert not found.ok and len(found.problems) == 21
+    assert "20 more entries" in str(found.problems[-1])
+
+
+def test_overwriting_without_a_record_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    events = filled(folder)
+    erasing.carry_out(side_of(folder), erasing.spans(side_of(folder), {1: events[1].event_id}))
+    found = checked(folder)
+    assert [p for p in found.problems if "entry 1 is not here" in str(p)]
+
+
+def test_an_erasure_that_was_not_done_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    events = filled(folder)
+    with contextlib.closing(open_log(folder)) as log:
+        told = erasure([0])
+        log.append([(bytes.fromhex(told.event_id), encode(told))], NOW)  # as a writer that lies would
+        assert events[0].literals is not None
+    found = checked(folder)
+    assert [p for p in found.problems if "entry 0 is still here" in str(p)]
+
+
+def test_an_intent_that_cannot_be_read_halts(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    filled(folder)
+    for wrong in (b"", b"{}", b'{"event_id":"zz","spans":[]}', b'{"event_id":"00","spans":[[1,2,3]]}'):
+        (side_of(folder) / erasing.INTENT).write_bytes(wrong)
+        with pytest.raises(AuditDamaged):
+            open_log(folder)
+    outside = tmp_path / "other.literals"
+    outside.write_bytes(b"x" * 50)
+    event_id = next(iter(AuditReader(folder).everything())).event.event_id
+    erasing.intend(side_of(folder), event_id, [("../other.literals", 0, 50), (str(outside), 0, 50)])
+    with contextlib.closing(open_log(folder)):
+        assert outside.read_bytes() == b"x" * 50
+
+
+# -- a disk that fails
+
+
+@pytest.mark.parametrize("suffix", [".literals", ".jsonl"])
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_keeps_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, call: str, code: int
+) -> None:
+    folder = tmp_path / "log"
+    log: Log = open_log(folder)
+    sink = LocalSink(log)
+    sink.append(secret_event(0, "'kept'"))
+    real, failing = getattr(os, call), [True]
+
+    def fail(fd: int, *rest: Any) -> Any:
+        if failing and Path(f"/proc/self/fd/{fd}").readlink().suffix == suffix:
+            failing.clear()
+            raise OSError(code, "no")
+        return real(fd, *rest)
+
+    monkeypatch.setattr(os, call, fail)
+    late = secret_event(1, "'late'")
+    with pytest.raises((AuditRefused, AuditUnavailable)) as refused:
+        sink.append(late)
+    assert not failing
+    monkeypatch.undo()
+    if code == errno.ENOSPC:
+        assert refused.value.reason == "audit-full"
+        assert b"late" not in everything(folder)
+        assert sink.append(late) == 1
+    else:
+        with pytest.raises(AuditUnavailable):
+            sink.append(late)
+    log.close()
+    with contextlib.closing(open_log(folder)) as again:
+        assert LocalSink(again).append(late) == 1
+        names_only_what_is_there(folder)
+        assert checked(folder).kept == 2
+
+
+# -- through the writer
+
+
+def test_the_writer_takes_both_or_neither(tmp_path: Path) -> None:
+    with writer(tmp_path) as process, contextlib.closing(AuditClient(process.socket)) as client:
+        good = secret_event(1)
+        assert good.literals is not None
+        body, wire = encode(good), good.literals.wire
+        other = Literals(values=good.literals.values).wire
+        for lines in (
+            protocol.event_request(0, body),
+            protocol.event_request(0, body, other),
+            protocol.event_request(0, body, wire.replace(SECRET.encode(), b"other")),
+            protocol.event_request(0, body, b"[]"),
+            protocol.event_request(0, body, b'{"key":"zz","values":["a"]}'),
+            protocol.event_request(0, body, b'{"key":"%b","values":[1]}' % (b"0" * 64)),
+            protocol.event_request(0, encode(event(1)), wire),
+            protocol.event_request(0, encode(erasure([0]))),
+            b'{"id":0,"do":"erase","event":%b,"events":[]}\n' % encode(event(1)),
+            b'{"id":0,"do":"erase","event":%b,"events":{}}\n' % encode(erasure([0])),
+            b'{"id":0,"do":"erase","event":%b,"events":["ab"]}\n' % encode(erasure([0])),
+            b'{"id":0,"do":"erase","event":null,"events":[]}\n',
+            b'{"id":0,"do":"erase"}\n',
+        ):
+            with pytest.raises(AuditRefused) as refused:
+                client._ask([lines])
+            assert refused.value.reason == "event-malformed"
+        large = secret_event(2, *["x" * 1000] * 1100)
+        with pytest.raises(AuditError):
+            client.append(large)
+        many = [secret_event(n) for n in range(600)]
+        numbers = client.append_all(many)
+        assert client.append_all(many) == numbers
+        told = erasure(numbers[:500])
+        seq = client.erase(told, [each.event_id for each in many[:500]])
+        assert client.erase(told, [each.event_id for each in many[:500]]) == seq
+        found = verify(process.folder, process.public_key)
+        assert (found.ok, found.kept, found.erased) == (True, 100, 500)
