@@ -21,6 +21,7 @@ FOLDERS = (
     "access",
     "audit",
     "audit-key",
+    "audit-literals",
     "catalog",
     "dashboards",
     "exports",

@@ -29,6 +29,7 @@ def events(visit: Visit) -> Response:
         asked=asked,
         actions=sorted(Action),
         entries=page.entries,
+        statements=visit.services.audit.statements(person, page),
         older=f"/audit?{urlencode({**kept, 'before': page.older})}" if page.older else "",
         newest=not visit.query("before"),
         checkpoint=visit.services.audit.checkpoint(person),

@@ -8,8 +8,7 @@ import json
 import os
 import random
 import shutil
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +16,27 @@ import pytest
 
 from access_control.audit import erasing, protocol, segment
 from access_control.audit.client import AuditClient
-from access_control.audit.event import Action, AuditEvent, decode, encode
+from access_control.audit.event import decode, encode
 from access_control.audit.literals import Literals
 from access_control.audit.local import LocalSink
 from access_control.audit.log import Log
 from access_control.audit.reader import AuditReader
 from access_control.audit.side_reader import SideReader, lines_of, side_files
 from access_control.audit.side_store import side_of
-from access_control.audit.verify import Verification, verify
+from access_control.audit.verify import verify
 from access_control.errors import AuditDamaged, AuditError, AuditRefused, AuditUnavailable
-from tests.access_control.audit.builders import NOW, SIGNER, event, open_log, writer
-
-SECRET = "900101-1234567"
-
-
-def secret_event(number: int = 0, *values: str) -> AuditEvent:
-    return event(number, literals=Literals(values=values or (f"'{SECRET}'", str(number))))
-
-
-def erasure(seqs: Sequence[int], **changes: Any) -> AuditEvent:
-    detail = {"reason": "정보주체의 요구", "entries": erasing.ranges(seqs), "count": len(seqs)} | changes
-    return event(action=Action.AUDIT_LITERALS_ERASED, actor="officer", object="audit-log", detail=detail)
-
-
-def checked(folder: Path, **options: Any) -> Verification:
-    return verify(folder, SIGNER.public.text(), **options)
-
-
-def filled(folder: Path, count: int = 6, **options: Any) -> list[AuditEvent]:
-    """A closed log with so many events, every third of them without literals."""
-    with contextlib.closing(open_log(folder, **options)) as log:
-        events = [event(n) if n % 3 == 2 else secret_event(n) for n in range(count)]
-        LocalSink(log).append_all(events)
-    return events
+from tests.access_control.audit.builders import (
+    NOW,
+    SECRET,
+    checked,
+    erasure,
+    event,
+    filled,
+    names_only_what_is_there,
+    open_log,
+    secret_event,
+    writer,
+)
 
 
 def everything(folder: Path) -> bytes:
@@ -121,101 +108,6 @@ def test_literals_are_synced_before_their_entry_is_written(
         ("pwrite", ".jsonl"),
         ("fdatasync", ".jsonl"),
     ], "one sync each for the whole batch"
-
-
-# -- crashes
-
-
-def crash_at(step: int, what: Callable[[], object]) -> bool:
-    """Run in a child that is killed just before its step-th change of a file; False if it came to its end."""
-    child = os.fork()
-    if child == 0:
-        left = [step]
-
-        def before(real: Callable[..., Any]) -> Callable[..., Any]:
-            def run(*given: Any, **named: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*given, **named)
-
-            return run
-
-        for name in ("pwrite", "fdatasync", "fsync", "ftruncate", "replace", "unlink"):
-            setattr(os, name, before(getattr(os, name)))
-        try:
-            what()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-def names_only_what_is_there(folder: Path) -> None:
-    """Every line beside the log belongs to an entry, and every commitment is met."""
-    found = checked(folder)
-    assert found.ok, found.problems
-    known = {bytes.fromhex(e.event.event_id) for e in AuditReader(folder).everything()}
-    lines = [line for file in side_files(side_of(folder)) for line in lines_of(file.path)]
-    assert all(line.event_id is None or line.event_id in known for line in lines)
-
-
-def test_a_kill_at_any_step_of_recording_leaves_no_entry_without_its_literals(tmp_path: Path) -> None:
-    for step in range(100):
-        folder = tmp_path / str(step) / "log"
-        first = filled(folder, 4)
-        late = [secret_event(100 + n) for n in range(3)]
-
-        def record(folder: Path = folder, late: list[AuditEvent] = late) -> None:
-            log = open_log(folder, side_bytes=200, segment_bytes=200)
-            LocalSink(log).append_all(late)
-
-        killed = crash_at(step, record)
-        with contextlib.closing(open_log(folder)) as log:
-            LocalSink(log).append_all(late)  # what its client does
-            names_only_what_is_there(folder)
-            assert log.size == len(first) + len(late)
-        if not killed:
-            assert step > 8
-            return
-        shutil.rmtree(folder.parent)
-    raise AssertionError("it never came to its end")
-
-
-def test_a_kill_at_any_step_of_erasing_erases_on_record_or_not_at_all(tmp_path: Path) -> None:
-    outcomes, gone = set(), [0, 3, 6]
-    for step in range(100):
-        folder = tmp_path / str(step) / "log"
-        events = filled(folder, 8, side_bytes=400)
-        told = erasure(gone)
-
-        def erase(folder: Path = folder, told: AuditEvent = told, events: list[AuditEvent] = events) -> None:
-            LocalSink(open_log(folder)).erase(told, [events[n].event_id for n in gone])
-
-        killed = crash_at(step, erase)
-        with contextlib.closing(open_log(folder)):
-            names_only_what_is_there(folder)
-            found = checked(folder)
-            recorded = any(e.event.event_id == told.event_id for e in AuditReader(folder).everything())
-            assert (found.erased, found.kept) == ((3, 3) if recorded else (0, 6))
-            outcomes.add(recorded)
-        shutil.rmtree(folder.parent)
-        if not killed:
-            assert outcomes == {True, False}
-            return
-    raise AssertionError("it never came to its end")
-
-
-def test_lines_that_a_power_cut_left_half_written_are_cut_off(tmp_path: Path) -> None:
-    folder = tmp_path / "log"
-    filled(folder)
-    [file] = side_files(side_of(folder))
-    whole = file.path.read_bytes().rstrip(b"\0")
-    orphan = segment.line(Literals(values=("x",)).record("ab" * 16))
-    for torn in (orphan, orphan[:-20], b"\0" * 50 + orphan, b"\xff\n\n" + orphan, orphan + b"\0" * 9000):
-        file.path.write_bytes(whole + torn)
-        with contextlib.closing(open_log(folder)):
-            assert file.path.read_bytes().rstrip(b"\0") == whole
-            names_only_what_is_there(folder)
 
 
 # -- erasing
