@@ -1,4 +1,4 @@
-"""The writer killed before each single change of a file, while it records literals and while it erases them."""
+"""The writer killed before each change of a file, while it records literals and while it erases them."""
 
 from __future__ import annotations
 
