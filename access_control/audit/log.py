@@ -151,9 +151,7 @@ class Log:
             try:
                 self._offset += self._write(b"".join(lines))
             except AuditRefused:
-                self._forget(
-                    kept
-                )  # otherwise the entries may be there; what they name stays until that is known
+                self._forget(kept)  # after anything else the entries may be there, and need theirs
                 raise
             self._tree = tree
             self._ids.current.update(fresh)

@@ -134,7 +134,7 @@ class Client(asyncio.Protocol):
             if "do" in values:
                 self._writer.do(self, number, values)
             else:
-                event = values.get("event")
+                event: Any = values.get("event")
                 body = checked(event)
                 if event["action"] == Action.AUDIT_LITERALS_ERASED:
                     raise AuditRefused("event-malformed", problem="only an erasure records that it was done")

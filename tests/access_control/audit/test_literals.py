@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hmac
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 
 from access_control.audit import erasing, protocol, segment
 from access_control.audit.client import AuditClient
-from access_control.audit.event import decode, encode
+from access_control.audit.event import AuditEvent, EventId, decode, encode
 from access_control.audit.literals import Literals
 from access_control.audit.local import LocalSink
 from access_control.audit.log import Log
@@ -70,6 +71,13 @@ def test_the_same_literals_have_another_commitment_each_time() -> None:
     assert first.key.hex() not in repr(first)
 
 
+def test_the_commitment_is_what_the_documentation_says() -> None:
+    literals = Literals(values=("'홍길동'", "3"), key=bytes(range(32)))
+    text = json.dumps(["'홍길동'", "3"], ensure_ascii=False, separators=(",", ":"))
+    message = b"campus literals v1\0" + bytes.fromhex("ab" * 16) + text.encode()
+    assert literals.commitment("ab" * 16) == hmac.new(bytes(range(32)), message, "sha256").hexdigest()
+
+
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     before = os.umask(0)
@@ -85,7 +93,7 @@ def test_literals_are_synced_before_their_entry_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[tuple[str, str]] = []
-    real = {"pwrite": os.pwrite, "fdatasync": os.fdatasync}
+    real: dict[str, Callable[..., Any]] = {"pwrite": os.pwrite, "fdatasync": os.fdatasync}
 
     def traced(call: str) -> Callable[..., Any]:
         def run(fd: int, *rest: Any) -> Any:
@@ -144,7 +152,7 @@ def test_an_erasure_names_exactly_what_it_erases(tmp_path: Path) -> None:
         events = [secret_event(n) for n in range(4)]
         sink.append_all(events)
         ids = [each.event_id for each in events]
-        for told, given in (
+        wrong: tuple[tuple[AuditEvent, list[EventId]], ...] = (
             (erasure([0]), ids[:2]),
             (erasure([0, 1]), ids[:1]),
             (erasure([0], count=2), ids[:1]),
@@ -152,9 +160,10 @@ def test_an_erasure_names_exactly_what_it_erases(tmp_path: Path) -> None:
             (erasure([0], entries=None), ids[:1]),
             (erasure([]), []),
             (erasure([0, 0]), [ids[0], ids[0]]),
-            (erasure([0]), ["ab" * 16]),
-            (erasure([0]), ["no identifier"]),
-        ):
+            (erasure([0]), [EventId("ab" * 16)]),
+            (erasure([0]), [EventId("no identifier")]),
+        )
+        for told, given in wrong:
             with pytest.raises(AuditRefused):
                 sink.erase(told, given)
         assert (log.size, checked(folder).kept) == (4, 4)
