@@ -35,6 +35,7 @@ from access_control.projects import store as projects
 from access_control.projects.model import OPEN_DATA
 from access_control.sessions import policy, store
 from access_control.sessions.model import NOBODY
+from access_control.statements import taken_apart
 from catalog.descriptions.scope import Scope
 from catalog.gateway.guard import (
     NEARBY,
@@ -272,6 +273,7 @@ def _granted(grant: Grant) -> GrantedTable:
 
 
 def _audit_event(event: QueryEvent) -> AuditEvent:
+    statement, literals = taken_apart(event)
     return AuditEvent(
         time=event.time,
         actor=event.identity.person or SYSTEM,
@@ -280,8 +282,7 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
         session_id=event.identity.session_id,
         object=f"query:{event.query_id}",
         detail={
-            "statement": event.statement,
-            "parameters": dict(event.parameters),
+            **statement,
             "tables": [_table(table) for table in event.tables],
             "purposes": list(event.purposes),
             "rows": event.rows,
@@ -292,6 +293,7 @@ def _audit_event(event: QueryEvent) -> AuditEvent:
             **_route(event),
             **_scans(event),
         },
+        literals=literals,
     )
 
 

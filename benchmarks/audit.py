@@ -2,6 +2,7 @@
 
 `python benchmarks/audit.py [--seconds 3]`. Both acknowledge an event only after it is on disk: the log in
 its writer process over the unix socket, SQLite (WAL, synchronous=FULL) with one insert and commit an event.
+"with literals" is the same load where every event commits to three, which are synced before it.
 In flight: that many events wait for their acknowledgement at once; in the log as that many clients' open
 requests, in SQLite as that many threads, which take turns at its one write lock.
 """
@@ -29,6 +30,7 @@ sys.path.insert(0, str(REPO))
 from access_control.audit import protocol  # noqa: E402
 from access_control.audit.client import AuditClient  # noqa: E402
 from access_control.audit.event import Action, AuditEvent, encode  # noqa: E402
+from access_control.audit.literals import Literals  # noqa: E402
 from access_control.audit.verify import verify  # noqa: E402
 
 IN_FLIGHT = (1, 16, 128)
@@ -46,23 +48,28 @@ class Measured:
         return f"{self.rate:9,.0f}/s  p50 {self.p50:7.2f} ms  p99 {self.p99:7.2f} ms"
 
 
-def body(number: int) -> bytes:
+def request(number: int, literals: bool) -> bytes:
     """A query's record, as large as they are in practice."""
-    return encode(
-        AuditEvent(
-            time=datetime.now(UTC),
-            actor=f"person-{number % 500}",
-            action=Action.QUERY_ADMITTED,
-            project="open-data",
-            session_id=f"{number % 50:020x}",
-            object=f"query:{number}",
-            detail={
-                "statement_sha256": "9f" * 32,
-                "datasets": ["card_sales"],
-                "snapshot": 8123,
-                "rows": 1234,
-            },
-        )
+    event = record(number, Literals(values=(f"'{number:012d}'", "2026", "'강남구'")) if literals else None)
+    return protocol.recording(number, event)
+
+
+def record(number: int, literals: Literals | None = None) -> AuditEvent:
+    """The record."""
+    return AuditEvent(
+        literals=literals,
+        time=datetime.now(UTC),
+        actor=f"person-{number % 500}",
+        action=Action.QUERY_ADMITTED,
+        project="open-data",
+        session_id=f"{number % 50:020x}",
+        object=f"query:{number}",
+        detail={
+            "statement_sha256": "9f" * 32,
+            "datasets": ["card_sales"],
+            "snapshot": 8123,
+            "rows": 1234,
+        },
     )
 
 
@@ -73,9 +80,9 @@ def summary(latencies: list[float], seconds: float) -> Measured:
     return Measured(rate=len(ordered) / seconds, p50=at[0], p99=at[1])
 
 
-def audit_log(path: Path, in_flight: int, seconds: float) -> Measured:
+def audit_log(path: Path, in_flight: int, seconds: float, literals: bool = False) -> Measured:
     """Keep `in_flight` events waiting on one connection: each answer sends the next event."""
-    bodies = deque(body(number) for number in range(int(40_000 * seconds)))
+    requests = deque(request(number, literals) for number in range(int(40_000 * seconds)))
     sent: dict[int, float] = {}
     latencies: list[float] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
@@ -86,9 +93,9 @@ def audit_log(path: Path, in_flight: int, seconds: float) -> Measured:
         while True:
             now = time.perf_counter()
             out = []
-            while free and bodies and now < end:
+            while free and requests and now < end:
                 sent[number] = now
-                out.append(protocol.event_request(number, bodies.popleft()))
+                out.append(requests.popleft())
                 number, free = number + 1, free - 1
             if out:
                 peer.sendall(b"".join(out))
@@ -133,7 +140,7 @@ def sqlite(folder: Path, in_flight: int, seconds: float) -> Measured:
         return found
 
     connection().execute("CREATE TABLE event (id INTEGER PRIMARY KEY, event_id BLOB UNIQUE, body BLOB)")
-    bodies = [body(number) for number in range(200)]
+    bodies = [encode(record(number)) for number in range(200)]
 
     def once(number: int) -> None:
         event_id = number.to_bytes(8) + threading.get_ident().to_bytes(8)
@@ -184,9 +191,11 @@ def main() -> None:
             for in_flight in IN_FLIGHT:
                 rival = sqlite(folder, in_flight, given.seconds)
                 ours = audit_log(folder / "s", in_flight, given.seconds)
+                pair = audit_log(folder / "s", in_flight, given.seconds, literals=True)
                 product = client_threads(folder / "s", in_flight, given.seconds)
                 print(f"{in_flight:4d} in flight   SQLite insert   {rival}")
                 print(f"                 audit log       {ours}   {ours.rate / rival.rate:6.2f} x")
+                print(f"                 with literals   {pair}   {pair.rate / ours.rate:6.2f} x audit log")
                 print(f"                 by AuditClient  {product}   {product.rate / rival.rate:6.2f} x")
         finally:
             writer.terminate()

@@ -11,7 +11,7 @@ from typing import Any
 
 from access_control.audit import protocol
 from access_control.audit.client import ANSWER_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, PATIENCE
-from access_control.audit.event import AuditEvent, encode
+from access_control.audit.event import AuditEvent
 from access_control.errors import AuditError, AuditUnavailable
 
 
@@ -37,7 +37,7 @@ class AsyncAuditClient:
         AuditRefused
             The writer will not take it.
         """
-        return int((await self._ask(event=encode(event)))["seq"])
+        return int((await self._ask(event=event))["seq"])
 
     async def ping(self) -> None:
         """Return when the writer can take events.
@@ -58,7 +58,7 @@ class AsyncAuditClient:
                 await self._reading
             self._reading = None
 
-    async def _ask(self, *, event: bytes | None) -> dict[str, Any]:
+    async def _ask(self, *, event: AuditEvent | None) -> dict[str, Any]:
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
@@ -75,7 +75,7 @@ class AsyncAuditClient:
                 raise refused
             return answer
 
-    async def _once(self, event: bytes | None) -> dict[str, Any]:
+    async def _once(self, event: AuditEvent | None) -> dict[str, Any]:
         out = await self._connected()
         number = self._number = self._number + 1
         asked: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -119,5 +119,5 @@ class AsyncAuditClient:
                 asked.set_exception(ConnectionResetError("the audit writer hung up"))
 
 
-def _line(number: int, event: bytes | None) -> bytes:
-    return protocol.request(number, do="ping") if event is None else protocol.event_request(number, event)
+def _line(number: int, event: AuditEvent | None) -> bytes:
+    return protocol.request(number, do="ping") if event is None else protocol.recording(number, event)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from access_control.audit import protocol
-from access_control.audit.event import AuditEvent, encode
+from access_control.audit.event import AuditEvent, EventId
 from access_control.errors import AuditError, AuditUnavailable
 
 PATIENCE = 5.0  # [s]
@@ -100,13 +100,16 @@ class AuditClient:
         AuditUnavailable, AuditRefused
             As `append`; some of the events may be recorded, sending them again is safe.
         """
-        bodies = [encode(event) for event in events]
+        requests = [protocol.recording(place % AT_ONCE, event) for place, event in enumerate(events)]
         numbers: list[int] = []
-        for start in range(0, len(bodies), AT_ONCE):
-            part = bodies[start : start + AT_ONCE]
-            requests = [protocol.event_request(number, body) for number, body in enumerate(part)]
-            numbers += [int(values["seq"]) for values in self._ask(requests)]
+        for start in range(0, len(requests), AT_ONCE):
+            numbers += [int(values["seq"]) for values in self._ask(requests[start : start + AT_ONCE])]
         return tuple(numbers)
+
+    def erase(self, event: AuditEvent, events: Sequence[EventId]) -> int:
+        """Record an erasure and overwrite the literals of these events; see `sink.Eraser`."""
+        [values] = self._ask([protocol.erasing(0, event, events)])
+        return int(values["seq"])
 
     def ping(self) -> None:
         """Return when the writer can take events.

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from access_control.audit.literals import FIELD, Literals
 from access_control.errors import AuditRefused
 
 EventId = NewType("EventId", str)
@@ -85,6 +86,7 @@ class Action(StrEnum):
     AUDIT_STARTED = "audit.started"
     AUDIT_STOPPED = "audit.stopped"
     AUDIT_RECOVERED = "audit.recovered"
+    AUDIT_LITERALS_ERASED = "audit.literals_erased"
 
 
 class ActorAs(StrEnum):
@@ -116,6 +118,9 @@ class AuditEvent:
         Empty where there is none. `object` names what was acted on, such as `export:17`.
     detail
         Further facts: JSON values only.
+    literals
+        What was taken out of `detail` so that it can be erased; kept beside the log, which holds a
+        commitment. None when it is read back.
     """
 
     time: datetime
@@ -127,6 +132,7 @@ class AuditEvent:
     detail: Mapping[str, Any] = field(default_factory=dict)
     event_id: EventId = field(default_factory=new_event_id)
     actor_as: ActorAs = ActorAs.HANDLE
+    literals: Literals | None = field(default=None, compare=False, repr=False)
 
 
 def stamp(moment: datetime) -> str:
@@ -154,13 +160,19 @@ def canonical(values: Mapping[str, Any]) -> bytes:
 
 
 def encode(event: AuditEvent) -> bytes:
-    """The event's canonical bytes.
+    """The event's canonical bytes; of its literals the commitment.
 
     Raises
     ------
     AuditRefused
         The event cannot be recorded; says why.
     """
+    detail = dict(event.detail)
+    try:
+        if event.literals is not None:
+            detail[FIELD] = event.literals.stated(event.event_id)
+    except ValueError as error:  # a lone surrogate
+        raise AuditRefused("event-malformed", problem=str(error)[:200]) from None
     return checked(
         {
             "v": VERSION,
@@ -172,7 +184,7 @@ def encode(event: AuditEvent) -> bytes:
             "project": event.project,
             "session_id": event.session_id,
             "object": event.object,
-            "detail": dict(event.detail),
+            "detail": detail,
         }
     )
 

@@ -11,16 +11,19 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
-from access_control.audit import marks, segment
+from access_control.audit import erasing, marks, segment
 from access_control.audit.checkpoint import Signer
 from access_control.audit.event import Action, AuditEvent, EventId, encode, stamp
 from access_control.audit.ids import SortedIds, write_sorted
 from access_control.audit.recovery import SET_ASIDE, recover
 from access_control.audit.segment import Segment
+from access_control.audit.side_store import FILE_BYTES, SideStore, side_of
 from access_control.audit.tree import leaf_hash
 from access_control.errors import AuditError, AuditRefused, AuditUnavailable
 
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 SEGMENT_BYTES = 64 << 20
 CHECKPOINT_EVENTS = 4096
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_RECORDS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
 class Log:
@@ -46,6 +50,8 @@ class Log:
         A segment file is finished when it is this large.
     checkpoint_events
         A checkpoint is signed at least every so many events, and on `close`.
+    side_bytes
+        A file of literals beside the log is finished when it is this large.
 
     Raises
     ------
@@ -63,6 +69,7 @@ class Log:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         checkpoint_events: int = CHECKPOINT_EVENTS,
+        side_bytes: int = FILE_BYTES,
     ) -> None:
         self.folder = folder
         self._signer = signer
@@ -76,6 +83,7 @@ class Log:
             found = recover(folder, signer.public)
             self._tree, self._ids, self._offset = found.tree, found.ids, found.offset
             self._signed = found.signed
+            self._side = SideStore(side_of(folder), self._knows, found.tree.size, file_bytes=side_bytes)
             self._fd = self._open(found.current)
             os.fdatasync(self._fd)
             self._marks = marks.MarkFile(folder)
@@ -101,10 +109,16 @@ class Log:
         """How many of them the newest checkpoint covers."""
         return self._signed
 
-    def append(self, batch: Sequence[tuple[bytes, bytes]], received: datetime) -> list[int]:
+    def append(
+        self,
+        batch: Sequence[tuple[bytes, bytes]],
+        received: datetime,
+        records: Mapping[bytes, bytes] = NO_RECORDS,
+    ) -> list[int]:
         """Record (identifier, canonical event) pairs; return the sequence number of each.
 
-        An event that was recorded before keeps its number and is not recorded again.
+        An event that was recorded before keeps its number and is not recorded again. Literals (`records`, by
+        identifier) are durable before the events that commit to them are written.
 
         Raises
         ------
@@ -130,13 +144,52 @@ class Log:
                 tree.append(leaf_hash(leaf))
                 lines.append(segment.line(leaf))
             numbers.append(seq)
+        kept = [records[event_id] for event_id in fresh if event_id in records] if records else []
+        if kept:
+            self._keep(kept)
         if lines:
-            self._offset += self._write(b"".join(lines))
+            try:
+                self._offset += self._write(b"".join(lines))
+            except AuditRefused:
+                self._forget(kept)  # after anything else the entries may be there, and need theirs
+                raise
             self._tree = tree
             self._ids.current.update(fresh)
             self._acknowledge()
             self._tend()
         return numbers
+
+    def erase(
+        self, event_id: str, event: bytes, detail: Mapping[str, Any], ids: Sequence[str], received: datetime
+    ) -> int:
+        """Record an erasure, then overwrite the literals of the recorded events it names.
+
+        Raises
+        ------
+        AuditRefused
+            The event does not name exactly these, or one is not in the log; nothing was erased.
+        AuditUnavailable
+            Overwriting failed: what is left is overwritten when the log is opened again.
+        """
+        try:
+            wanted = {self._ids.find(bytes.fromhex(each)): each for each in ids}
+        except ValueError as error:
+            raise AuditRefused("event-malformed", problem=str(error)[:200]) from None
+        seqs = {seq: each for seq, each in wanted.items() if seq is not None}
+        if len(seqs) != len(ids):
+            raise AuditRefused("event-malformed", problem="events are not in the log, or are named twice")
+        erasing.named(detail, seqs)
+        try:
+            what = erasing.spans(self._side.folder, seqs)
+            erasing.intend(self._side.folder, event_id, what)
+            [number] = self.append([(bytes.fromhex(event_id), event)], received)
+            erasing.carry_out(self._side.folder, what)
+        except OSError as error:
+            if error.errno in FULL:
+                raise AuditRefused("audit-full", problem=str(error.strerror)) from error
+            self._failed = True
+            raise AuditUnavailable("audit-unavailable", problem=str(error.strerror)) from error
+        return number
 
     def checkpoint(self) -> str | None:
         """Sign what is recorded, unless that is signed already; return the note.
@@ -166,9 +219,30 @@ class Log:
             self._marks.close()
             self._notes.close()
             self._ids.close()
+            self._side.close()
             os.close(self._fd)
             os.close(self._lock)
             self._lock = -1
+
+    def _knows(self, event_id: bytes) -> bool:
+        return self._ids.find(event_id) is not None
+
+    def _keep(self, records: list[bytes]) -> None:
+        try:
+            self._side.append(records)
+        except OSError as error:
+            if error.errno in FULL:
+                raise AuditRefused("audit-full", problem=str(error.strerror)) from error
+            self._failed = True
+            raise AuditUnavailable("audit-unavailable", problem=str(error.strerror)) from error
+
+    def _forget(self, records: list[bytes]) -> None:
+        """Literals of a batch that was not recorded; what stays is dropped at the next start."""
+        try:
+            if records:
+                self._side.take_back()
+        except OSError as error:
+            log.warning("literals of a refused batch could not be dropped yet: %s", error.strerror)
 
     def _write(self, data: bytes) -> int:
         try:
@@ -203,6 +277,7 @@ class Log:
                 self.checkpoint()
             if self._offset >= self._segment_bytes:
                 self._finish_segment()
+            self._side.tend(self.size)
         except OSError as error:
             log.warning("the audit log could not be tended, trying again later: %s", error.strerror)
 

@@ -1,20 +1,23 @@
 """The writer's wire format: one JSON object a line over a unix socket. Knows no log and no event fields.
 
-A client sends `{"id":N,"event":{…}}` or `{"id":N,"do":"ping"}` and may send on without waiting. The writer
-answers each line once, in any order: `{"id":N,"seq":M}`, for a ping
-`{"id":N,"size":M,"signed":M,"root":"hex"}`, or `{"id":N,"error":reason,"params":{…}}`. `id` is null
-where the line could not be read.
+A client sends `{"id":N,"event":{…}}` (with `"literals":{…}` where the event commits to some),
+`{"id":N,"do":"erase","event":{…},"events":[identifiers]}` or `{"id":N,"do":"ping"}` and may send on without
+waiting. The writer answers each line once, in any order: `{"id":N,"seq":M}`, for a ping
+`{"id":N,"size":M,"signed":M,"root":"hex"}`, or `{"id":N,"error":reason,"params":{…}}`. `id` is null where the
+line could not be read.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from access_control.audit.event import LARGEST_EVENT
+from access_control.audit.event import LARGEST_EVENT, AuditEvent, EventId, encode
+from access_control.audit.literals import LARGEST_LITERALS
 from access_control.errors import AuditError, AuditRefused, AuditUnavailable
 
-LONGEST_LINE = LARGEST_EVENT + 4096  # [bytes] of a request
+LONGEST_LINE = LARGEST_EVENT + LARGEST_LITERALS + 4096  # [bytes] of a request
 
 
 def request(number: int, **fields: Any) -> bytes:
@@ -22,9 +25,28 @@ def request(number: int, **fields: Any) -> bytes:
     return json.dumps({"id": number, **fields}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def event_request(number: int, event: bytes) -> bytes:
-    """One line that asks to record an event given as canonical bytes."""
+def event_request(number: int, event: bytes, literals: bytes = b"") -> bytes:
+    """One line that asks to record an event given as canonical bytes, and its literals, if it has any."""
+    if literals:
+        return b'{"id":%d,"event":%b,"literals":%b}\n' % (number, event, literals)
     return b'{"id":%d,"event":%b}\n' % (number, event)
+
+
+def recording(number: int, event: AuditEvent) -> bytes:
+    """The same of an event.
+
+    Raises
+    ------
+    AuditRefused
+        It cannot be recorded; says why.
+    """
+    return event_request(number, encode(event), event.literals.wire if event.literals else b"")
+
+
+def erasing(number: int, event: AuditEvent, events: Sequence[EventId]) -> bytes:
+    """One line that asks to erase the literals of recorded events, and to record that by this event."""
+    names = json.dumps(list(events)).encode()
+    return b'{"id":%d,"do":"erase","event":%b,"events":%b}\n' % (number, encode(event), names)
 
 
 def answer(number: int | None, **fields: Any) -> bytes:

@@ -2,7 +2,8 @@
 
 Every line's checksum and number, the Merkle tree over all lines, every signed checkpoint against the tree
 at its size, and so every checkpoint against the ones before it. Checkpoints kept elsewhere can be handed in:
-they also show a rewrite by whoever holds the signing key.
+they also show a rewrite by whoever holds the signing key. Literals beside the log are held against the
+commitments in it; they may be missing only where the log has their erasure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from access_control.audit import marks, segment
 from access_control.audit.checkpoint import Checkpoint, PublicKey, parse_public
+from access_control.audit.committed import Committed
 from access_control.audit.segment import Segment, read_segment
 from access_control.audit.tree import CompactRange, leaf_hash
 from access_control.errors import AuditDamaged
@@ -47,6 +49,8 @@ class Verification:
         How many of the entries a good checkpoint covers; the ones after it can still be changed unseen.
     checkpoints
         How many good checkpoints there are.
+    kept, erased
+        Entries whose literals are here and the right ones, and those whose literals were erased on record.
     unfinished
         Bytes of a last line not yet whole, as a running writer may leave for a moment [bytes].
     """
@@ -58,6 +62,8 @@ class Verification:
     covered: int
     checkpoints: int
     unfinished: int
+    kept: int
+    erased: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,12 @@ class _Signed:
 
 
 def verify(
-    folder: Path, public_key: str, progress: Progress | None = None, held: Sequence[str] = ()
+    folder: Path,
+    public_key: str,
+    progress: Progress | None = None,
+    held: Sequence[str] = (),
+    *,
+    literals: bool = True,
 ) -> Verification:
     """Check a whole log in one pass with little memory.
 
@@ -81,6 +92,8 @@ def verify(
         Called now and then with bytes done and bytes in all.
     held
         Signed notes that were kept somewhere else.
+    literals
+        Whether the literals lie beside the log and are checked; a copy for somebody else comes without.
 
     Raises
     ------
@@ -93,11 +106,14 @@ def verify(
     tree = CompactRange()
     pending = sorted(notes, key=lambda each: each.checkpoint.size)
     good: list[_Signed] = []
+    committed = Committed(folder)
     unfinished = 0
     try:
         _compare(tree, pending, good, problems)
-        for _line in _lines(folder, progress):
-            tree.append(_line)
+        for leaf in _leaves(folder, progress):
+            if literals:
+                committed.see(tree.size, leaf)
+            tree.append(leaf_hash(leaf))
             if pending and pending[0].checkpoint.size == tree.size:
                 _compare(tree, pending, good, problems)
     except AuditDamaged as error:
@@ -110,6 +126,8 @@ def verify(
     for each in pending:
         what = f"{each.checkpoint.size} entries were signed, only {tree.size} good ones are here"
         problems.append(Problem(file=each.file, line=each.line, offset=each.offset, what=what))
+    for what in committed.problems():
+        problems.append(Problem(file="literals", line=0, offset=0, what=what))
     return Verification(
         ok=not problems,
         events=tree.size,
@@ -118,6 +136,8 @@ def verify(
         covered=max((each.checkpoint.size for each in good), default=0),
         checkpoints=len(good),
         unfinished=unfinished,
+        kept=committed.kept,
+        erased=committed.erased,
     )
 
 
@@ -166,8 +186,8 @@ def _compare(
         problems.append(Problem(file=each.file, line=each.line, offset=each.offset, what=what))
 
 
-def _lines(folder: Path, progress: Progress | None) -> Iterator[bytes]:
-    """The leaf hash of every line; the segments have to follow on one another."""
+def _leaves(folder: Path, progress: Progress | None) -> Iterator[bytes]:
+    """The leaf of every line; the segments have to follow on one another."""
     found = segment.segments(folder)
     if not found:
         raise AuditDamaged(
@@ -180,7 +200,7 @@ def _lines(folder: Path, progress: Progress | None) -> Iterator[bytes]:
             raise _gap(each, f"the segment starts at {each.first}, expected was {seq}")
         try:
             for line in read_segment(each):
-                yield leaf_hash(line.leaf)
+                yield line.leaf
                 seq += 1
                 done += line.size
                 if progress and done - reported >= PROGRESS_EVERY:

@@ -26,8 +26,10 @@ from typing import Any
 from access_control.audit import protocol
 from access_control.audit.checkpoint import load_signer
 from access_control.audit.event import Action, AuditEvent, checked, encode
+from access_control.audit.literals import accepted
 from access_control.audit.local import system_clock
 from access_control.audit.log import CHECKPOINT_EVENTS, SEGMENT_BYTES, Log
+from access_control.audit.side_store import FILE_BYTES
 from access_control.errors import AuditError, AuditRefused, AuditUnavailable
 from access_control.locale import both
 
@@ -39,6 +41,7 @@ MOST_WAITING = 4 * LARGEST_BATCH  # events of all clients; above it reading paus
 CHECKPOINT_SECONDS = 30.0
 SWITCH_SECONDS = 0.0005  # the disk thread must not wait the usual 5 ms for the one that reads sockets
 FULL_SECONDS = 1.0  # how long `ping` answers no after the disk was full
+LOG_OBJECT = "audit-log"
 
 
 class Client(asyncio.Protocol):
@@ -128,14 +131,23 @@ class Client(asyncio.Protocol):
             if type(number) is not int or not 0 <= number < 1 << 53:
                 number = None
                 raise AuditRefused("event-malformed", problem="id is not a whole number from 0 to 2^53")
-            if "event" in values:
-                event = values["event"]
-                body = checked(event)
-                self._writer.put(self, number, bytes.fromhex(event["event_id"]), body)
+            if "do" in values:
+                self._writer.do(self, number, values)
             else:
-                self._writer.do(self, number, values.get("do"))
+                event: Any = values.get("event")
+                body = checked(event)
+                if event["action"] == Action.AUDIT_LITERALS_ERASED:
+                    raise AuditRefused("event-malformed", problem="only an erasure records that it was done")
+                record = accepted(event, values.get("literals"))
+                self._writer.put(self, number, bytes.fromhex(event["event_id"]), body, record)
         except AuditError as error:
             self.send(protocol.refusal(number, error))
+
+
+Waiting = tuple[Client, int, bytes, bytes, bytes]
+"""Who waits, number of the request, the event's identifier and bytes, the line of its literals."""
+Erasure = tuple[Client, int, dict[str, Any], bytes, list[str]]
+"""Who waits, number of the request, the event and its bytes, identifiers of those whose literals go."""
 
 
 class Writer:
@@ -152,7 +164,8 @@ class Writer:
         self._signed_at = time.monotonic()
         self._log = audit
         self._clock = clock
-        self._waiting: list[tuple[Client, int, bytes, bytes]] = []
+        self._waiting: list[Waiting] = []
+        self._erasures: list[Erasure] = []
         self._wake = asyncio.Event()
         self._stopping = False
         self._disk = ThreadPoolExecutor(1, "disk")
@@ -164,14 +177,17 @@ class Writer:
         """Whether clients should wait before they send more."""
         return len(self._waiting) >= MOST_WAITING
 
-    def put(self, client: Client, number: int, event_id: bytes, body: bytes) -> None:
-        """Queue an event for the next batch."""
-        self._waiting.append((client, number, event_id, body))
+    def put(self, client: Client, number: int, event_id: bytes, body: bytes, record: bytes = b"") -> None:
+        """Queue an event, and the line of its literals, for the next batch."""
+        self._waiting.append((client, number, event_id, body, record))
         self._wake.set()
 
-    def do(self, client: Client, number: int, what: Any) -> None:
+    def do(self, client: Client, number: int, values: dict[str, Any]) -> None:
         """Answer a request that is no event."""
-        match what:
+        match values.get("do"):
+            case "erase":
+                self._erasures.append(_erasure(client, number, values))
+                self._wake.set()
             case "ping":
                 if self._full and time.monotonic() - self._full[0] < FULL_SECONDS:
                     raise self._full[1]
@@ -194,7 +210,7 @@ class Writer:
             Writing failed in a way after which nothing can be promised; the process has to end.
         """
         loop = asyncio.get_running_loop()
-        while not (self._stopping and not self._waiting):
+        while not (self._stopping and not self._waiting and not self._erasures):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._checkpoint_seconds)
             if time.monotonic() - self._signed_at > self._checkpoint_seconds:
@@ -204,14 +220,15 @@ class Writer:
             while self._waiting:
                 crowded = self.crowded
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                pairs = [(event_id, body) for _, _, event_id, body in batch]
+                pairs = [(event_id, body) for _, _, event_id, body, _ in batch]
+                records = {event_id: record for _, _, event_id, _, record in batch if record}
                 try:
                     if len(pairs) <= SMALL_BATCH:
-                        numbers = self._log.append(pairs, self._clock())
+                        numbers = self._log.append(pairs, self._clock(), records)
                         await asyncio.sleep(0)
                     else:
                         numbers = await loop.run_in_executor(
-                            self._disk, self._log.append, pairs, self._clock()
+                            self._disk, self._log.append, pairs, self._clock(), records
                         )
                 except AuditRefused as error:
                     self._refuse(batch, error)
@@ -225,7 +242,23 @@ class Writer:
                 if crowded and not self.crowded:
                     for client in self.clients:
                         client.resume()
+            while self._erasures:
+                await self._erase(loop, self._erasures.pop(0))
         self._disk.shutdown()
+
+    async def _erase(self, loop: asyncio.AbstractEventLoop, erasure: Erasure) -> None:
+        client, number, event, body, ids = erasure
+        try:
+            seq = await loop.run_in_executor(
+                self._disk, self._log.erase, event["event_id"], body, event["detail"], ids, self._clock()
+            )
+        except AuditUnavailable as error:
+            client.send(protocol.refusal(number, error))
+            raise
+        except AuditError as error:
+            client.send(protocol.refusal(number, error))
+        else:
+            client.send(protocol.recorded(number, seq))
 
     async def _sign(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -233,19 +266,30 @@ class Writer:
         except OSError as error:
             log.warning("a checkpoint could not be written, trying again later: %s", error.strerror)
 
-    def _refuse(self, batch: list[tuple[Client, int, bytes, bytes]], error: AuditError) -> None:
+    def _refuse(self, batch: list[Waiting], error: AuditError) -> None:
         self._full = (time.monotonic(), error)
         if not self._full_told:
             self._full_told = True
             log.error("%s", both(error.reason, **error.params))
-        for client, number, _, _ in batch:
+        for client, number, *_ in batch:
             client.send(protocol.refusal(number, error))
 
 
-def _acknowledge(batch: list[tuple[Client, int, bytes, bytes]], numbers: list[int]) -> None:
+def _erasure(client: Client, number: int, values: dict[str, Any]) -> Erasure:
+    event, ids = values.get("event"), values.get("events")
+    body = checked(event)
+    assert isinstance(event, dict)
+    if event["action"] != Action.AUDIT_LITERALS_ERASED or event["object"] != LOG_OBJECT:
+        raise AuditRefused("event-malformed", problem="an erasure is recorded as one")
+    if not isinstance(ids, list) or not all(type(each) is str for each in ids):
+        raise AuditRefused("event-malformed", problem="events are not a list of identifiers")
+    return client, number, event, body, ids
+
+
+def _acknowledge(batch: list[Waiting], numbers: list[int]) -> None:
     """One write a client, however many of its events the batch held."""
     answers: dict[Client, list[bytes]] = {}
-    for (client, number, _, _), seq in zip(batch, numbers, strict=True):
+    for (client, number, *_), seq in zip(batch, numbers, strict=True):
         answers.setdefault(client, []).append(protocol.recorded(number, seq))
     for client, lines in answers.items():
         client.send(b"".join(lines))
@@ -294,6 +338,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--segment-bytes", type=int, default=SEGMENT_BYTES)
     parser.add_argument("--checkpoint-events", type=int, default=CHECKPOINT_EVENTS)
+    parser.add_argument("--side-bytes", type=int, default=FILE_BYTES)
     parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS)
     given = parser.parse_args(argv)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -306,6 +351,7 @@ def main(argv: list[str] | None = None) -> int:
             system_clock(),
             segment_bytes=given.segment_bytes,
             checkpoint_events=given.checkpoint_events,
+            side_bytes=given.side_bytes,
         )
         with contextlib.closing(audit):
             _note(audit, Action.AUDIT_STARTED)

@@ -23,6 +23,7 @@ class Role(StrEnum):
     CUSTODIAN = "custodian"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    PRIVACY = "privacy"
 
 
 class Kind(StrEnum):

@@ -2,7 +2,8 @@
 
 An account starts with an application decided by somebody else. City staff decide about citizens and
 startups; only an administrator decides about staff, roles and suspension. An auditor holds no role that acts
-on what they audit. Nobody suspends themselves, and an installation keeps one active administrator at least.
+on what they audit; who erases values of the record (개인정보 보호책임자) administers nothing. Nobody suspends
+themselves, and an installation keeps one active administrator at least.
 """
 
 from __future__ import annotations
@@ -39,8 +40,11 @@ ONLY = {
     Role.CUSTODIAN: "only-custodian",
     Role.AUDITOR: "only-auditor",
     Role.ADMINISTRATOR: "only-administrator",
+    Role.PRIVACY: "only-privacy",
 }
-INCOMPATIBLE_WITH_AUDITOR = frozenset({Role.STAFF, Role.CHECKER, Role.CUSTODIAN, Role.ADMINISTRATOR})
+INCOMPATIBLE_WITH_AUDITOR = frozenset(
+    {Role.STAFF, Role.CHECKER, Role.CUSTODIAN, Role.ADMINISTRATOR, Role.PRIVACY}
+)
 
 
 def check_handle(handle: str) -> Decision:
@@ -124,6 +128,8 @@ def may_assign(actor: Person, person: Person, roles: frozenset[Role], administra
         return decision
     if Role.AUDITOR in roles and roles & INCOMPATIBLE_WITH_AUDITOR:
         return deny("roles-inseparable", roles=", ".join(sorted(roles & INCOMPATIBLE_WITH_AUDITOR)))
+    if {Role.PRIVACY, Role.ADMINISTRATOR} <= roles:
+        return deny("roles-inseparable-privacy")
     if Role.ADMINISTRATOR not in roles and _is_last_administrator(person, administrators):
         return deny("administrator-last", handle=person.handle)
     return ALLOW

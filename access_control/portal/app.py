@@ -21,6 +21,7 @@ from access_control.portal.routes import (
     audit,
     catalogue,
     dashboards,
+    erasures,
     exports,
     front,
     grants,
@@ -55,7 +56,7 @@ def create_app(services: Services) -> Starlette:
     """
     modules = (
         *(front, catalogue, metadata, people, projects, sessions, requests, exports, reviews, grants),
-        *(ingest, audit, dashboards, internal),
+        *(ingest, audit, erasures, dashboards, internal),
     )
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from access_control.audit.verify import Verification, verify
 from access_control.decision import Decision
 from access_control.people.model import Person, Role
 from access_control.people.policy import must_hold
+from access_control.statements import Shown, Statements
 
 AT_ONCE = 50
 
@@ -40,6 +41,7 @@ class AuditLog:
     def __init__(self, folder: Path, sink: AuditSink) -> None:
         self._folder = folder
         self._reader = AuditReader(folder)
+        self._statements = Statements(folder)
         self._sink = sink
 
     def page(self, actor: Person, wanted: Filter, before: str | None, now: datetime) -> Page:
@@ -65,6 +67,11 @@ class AuditLog:
         self._record(actor, Action.AUDIT_READ, now, {key: value for key, value in asked.items() if value})
         return self._reader.page(wanted, before=before, limit=AT_ONCE)
 
+    def statements(self, actor: Person, page: Page) -> Mapping[int, Shown]:
+        """Statements of a page's queries by number of the entry, filled in while their literals exist."""
+        may_read(actor).require()
+        return self._statements.of(page.entries)
+
     def checkpoint(self, actor: Person) -> Checkpoint:
         """The newest signed note and the public key."""
         may_read(actor).require()
@@ -74,7 +81,10 @@ class AuditLog:
         """Check the whole log now, also against checkpoints the auditor kept; record the outcome."""
         may_read(actor).require()
         found = verify(self._folder, self._text("public_key").strip(), held=held)
-        detail = {"ok": found.ok, "events": found.events, "root": found.root.hex(), "held": len(held)}
+        detail = {"ok": found.ok, "events": found.events, "root": found.root.hex(), "held": len(held)} | {
+            "literals": found.kept,
+            "erased": found.erased,
+        }
         self._record(actor, Action.AUDIT_VERIFIED, now, detail)
         return found
 

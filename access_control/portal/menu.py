@@ -31,6 +31,7 @@ FOR: Final = (
     ("menu-ingest", "/ingest", frozenset({Role.STAFF})),
     ("menu-people", "/people", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-audit", "/audit", frozenset({Role.AUDITOR})),
+    ("menu-erasures", "/erasures", frozenset({Role.PRIVACY})),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from access_control.erasures.desk import ErasuresDesk
 from access_control.exports.desk import ExportsDesk
 from access_control.grants.desk import GrantsDesk
 from access_control.ingests.desk import IngestsDesk
@@ -85,6 +86,7 @@ class Services:
     exports: ExportsDesk
     ingests: IngestsDesk
     audit: AuditLog
+    erasures: ErasuresDesk
     datasets: Mapping[str, Dataset]
     facts: FactsShelf
     launcher: Launcher

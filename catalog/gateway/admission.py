@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.gateway.guard import Evidence, QueryId, Scan
 from catalog.gateway.parameters import NONE, Parameters
+from catalog.gateway.sql.normal import Normal, normalise
 from catalog.gateway.sql.scans import Demands
 from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.statement import Statement
-from catalog.gateway.workspace import quoted
+from catalog.gateway.workspace import Table, names_of, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,10 @@ class Work:
         """The statement for the record."""
         text = self.shown or self.runs
         return f"CREATE TABLE {CATALOG}.{SCHEMA}.{quoted(self.save_as)} AS {text}" if self.save_as else text
+
+    def normal(self, tables: Iterable[Table]) -> Normal:
+        """The same in parts: what may stay on record for good, and what a person put into it."""
+        return normalise(self.recorded, names_of(tables), self.parameters.literals)
 
     @property
     def order(self) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import NewType, Protocol
 
 from catalog.descriptions.scope import WHOLE, Scope
 from catalog.errors import CatalogError
+from catalog.gateway.sql.normal import Normal
 
 SessionId = NewType("SessionId", str)
 QueryId = NewType("QueryId", str)
@@ -140,14 +141,16 @@ class QueryEvent:
 
     Attributes
     ----------
-    statement
-        The canonical statement that runs; for a refused one the sha256 of the text that was sent.
+    statement, parameters
+        The canonical statement that runs, or the beginning of a refused text; name and SQL literal of every
+        value that was bound. Both may name people: only `normal` goes into the record that stays.
     rows, bytes
         What was sent to the session, as Arrow buffers [bytes].
     seconds
         From admission to the end [s].
-    parameters
-        Name and SQL literal of every value that was bound.
+    normal
+        The statement without what a person put into it, and that, to be kept where it can be erased. None:
+        nothing of the statement may stay.
     evidence
         Of a governed answer; None for any other.
     digest
@@ -170,6 +173,7 @@ class QueryEvent:
     seconds: float = 0.0
     reason: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    normal: Normal | None = None
     evidence: Evidence | None = None
     digest: str = ""
     route: Route = NEARBY

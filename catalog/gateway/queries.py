@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import secrets
@@ -10,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -33,9 +32,11 @@ from catalog.gateway.guard import (
 )
 from catalog.gateway.metrics import Metrics
 from catalog.gateway.route import present_route
+from catalog.gateway.sql.normal import Normal, whole
 
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
+REFUSED: Final = 1 << 14  # of a refused text, which may be anything, so much is kept [characters]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Ledger:
         """
         file, event = self._file(event.query_id), replace(event, route=present_route())
         try:
-            file.write_text(json.dumps(asdict(event), default=str), "utf-8")
+            file.write_text(json.dumps(event, default=_plain), "utf-8")
             self._record(event)
         except (RecordFailed, OSError) as error:
             file.unlink(missing_ok=True)
@@ -105,7 +106,7 @@ class Ledger:
 
     @contextmanager
     def refusals_on_record(self, identity: SessionIdentity, asked: str) -> Iterator[None]:
-        """Record whatever is refused inside, by digest of what was asked.
+        """Record whatever is refused inside, with the beginning of what was asked.
 
         Raises
         ------
@@ -115,14 +116,14 @@ class Ledger:
         try:
             yield
         except refusals.QueryRefused as refused:
-            digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
             self.refuse(
                 QueryEvent(
                     kind=QueryEventKind.REFUSED,
                     query_id=QueryId(secrets.token_hex(8)),
                     identity=identity,
                     time=datetime.now(UTC),
-                    statement=f"sha256:{digest}",
+                    statement=asked[:REFUSED],
+                    normal=whole(asked[:REFUSED]),
                     reason=refused.reason,
                 )
             )
@@ -230,24 +231,32 @@ class Ledger:
         return self._folder / f"{query_id}.json"
 
 
+def _plain(value: object) -> object:
+    """For JSON; not `asdict`, whose deep copies took longer than the file."""
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return str(value)
+
+
 def _event(value: dict[str, object]) -> QueryEvent:
-    fields = dict(value)
-    identity = fields.pop("identity")
-    tables = fields.pop("tables")
-    purposes = fields.pop("purposes")
-    evidence = fields.get("evidence")  # absent in the journal of an earlier release
-    route = fields.get("route")  # likewise
+    held = dict(value)
+    identity = held.pop("identity")
+    tables = held.pop("tables")
+    purposes = held.pop("purposes")
+    evidence = held.get("evidence")  # absent in the journal of an earlier release
+    route = held.get("route")  # likewise
     if not isinstance(identity, dict) or not isinstance(tables, list) or not isinstance(purposes, list):
         raise TypeError("no event")
     return QueryEvent(
-        kind=QueryEventKind(str(fields["kind"])),
-        query_id=QueryId(str(fields["query_id"])),
+        kind=QueryEventKind(str(held["kind"])),
+        query_id=QueryId(str(held["query_id"])),
         identity=SessionIdentity(**identity),
-        time=datetime.fromisoformat(str(fields["time"])),
-        statement=str(fields["statement"]),
+        time=datetime.fromisoformat(str(held["time"])),
+        statement=str(held["statement"]),
         tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
         purposes=tuple(str(p) for p in purposes),
-        parameters=tuple((str(name), str(text)) for name, text in _pairs(fields.get("parameters"))),
+        parameters=tuple((str(name), str(text)) for name, text in _pairs(held.get("parameters"))),
+        normal=_normal(held.get("normal")),
         evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
         route=_route(route) if isinstance(route, dict) else NEARBY,
     )
@@ -255,6 +264,17 @@ def _event(value: dict[str, object]) -> QueryEvent:
 
 def _route(value: dict[str, object]) -> Route:
     return Route(transport=Transport(str(value["transport"])), certificate=str(value["certificate"]))
+
+
+def _normal(value: object) -> Normal | None:
+    """Absent in the journal of an earlier release."""
+    if not isinstance(value, dict):
+        return None
+    return Normal(
+        text=str(value["text"]),
+        literals=tuple(map(str, value["literals"])),
+        parameters=tuple((str(name), str(place)) for name, place in _pairs(value["parameters"])),
+    )
 
 
 def _pairs(value: object) -> list[list[object]]:

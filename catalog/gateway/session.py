@@ -311,6 +311,7 @@ class SessionGateway:
             tables=tuple(scanned for t in tables for scanned in t.scanned),
             purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
             parameters=work.parameters.literals,
+            normal=work.normal(tables),
             evidence=work.evidence,
             scans=work.scans,
         )
@@ -339,7 +340,7 @@ class SessionGateway:
         )
 
     def refusals_on_record(self, asked: str) -> AbstractContextManager[None]:
-        """Whatever is refused inside is recorded, by digest of what was asked."""
+        """Whatever is refused inside is recorded, with the beginning of what was asked."""
         return self._ledger.refusals_on_record(self.identity, asked)
 
     def _open_queries(self) -> set[QueryId]:

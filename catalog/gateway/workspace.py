@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -310,6 +310,13 @@ def columns_of(workspace: Workspace) -> dict[str, tuple[tuple[str, str], ...]]:
         table.name: tuple((f.name, f.duckdb_type) for f in table.snapshot.fields)
         for table in workspace.readable.values()
     }
+
+
+def names_of(tables: Iterable[Table]) -> frozenset[str]:
+    """Of the tables and their columns, folded to lower case: names that say nothing of a person."""
+    return frozenset(
+        name.lower() for t in tables for name in (t.name, *(field.name for field in t.snapshot.fields))
+    )
 
 
 def facts(tables: Sequence[Table], geometry: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`campus audit verify`: prove that the log is whole, from its folder and public key alone."""
+"""`campus audit verify`: prove that the log is whole, from folder and public key alone. And its siblings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ import sys
 from pathlib import Path
 
 from access_control.audit.verify import Verification, verify
+from hub_config.cli import statements
 from hub_config.settings import Settings
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Do what was asked; 0 where the log holds, or it was done, 1 otherwise."""
+    match arguments.audit_command:
+        case "show":
+            return statements.show(arguments, settings)
+        case "erase":
+            return statements.erase(arguments, settings)
+        case _:
+            return _verify(arguments, settings)
+
+
+def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
     """Verify the log of a state folder; 0 where it holds, 1 where it does not or there is none."""
     folder = settings.state / "audit"
     key = Path(arguments.key) if arguments.key else folder / "public_key"
@@ -23,7 +35,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             f"        there is no audit log: {key} ({error.strerror}); check --state.\n"
         )
         return 1
-    found = verify(folder, public, _progress if sys.stderr.isatty() else None, held)
+    progress = _progress if sys.stderr.isatty() else None
+    found = verify(folder, public, progress, held, literals=not arguments.without_literals)
     sys.stdout.write(report(found))
     return 0 if found.ok else 1
 
@@ -35,6 +48,7 @@ def report(found: Verification) -> str:
         f"감사 기록 / audit log: {verdict}",
         f"  기록 / events:            {found.events:,}",
         f"  서명으로 덮인 기록 / signed: {found.covered:,} ({found.checkpoints:,} checkpoints)",
+        f"  값 / literals:            {found.kept:,} 맞음 kept, {found.erased:,} 지움 erased",
         f"  머클 루트 / Merkle root:   {found.root.hex()}",
         *(f"  ✗ {problem}" for problem in found.problems),
     ]

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from datetime import date
 
 from hub_config.settings import Settings, SettingsError, load
 
@@ -67,6 +68,27 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--checkpoint", action="append", help="따로 보관한 체크포인트 / a checkpoint kept elsewhere"
     )
+    verify.add_argument(
+        "--without-literals",
+        action="store_true",
+        help="값이 없는 사본을 검증 / verify a copy of the log alone, without the literals beside it",
+    )
+    shown = audit_commands.add_parser("show", help="질의 하나의 기록 / what is on record of a query")
+    _state(shown)
+    shown.add_argument("query", help="질의 번호 / number of the query")
+    erase = audit_commands.add_parser(
+        "erase", help="질의에 넣은 값을 지움 / erase what people put into statements"
+    )
+    _state(erase)
+    erase.add_argument(
+        "--as", dest="officer", required=True, help="개인정보 보호책임자의 아이디 / the privacy officer"
+    )
+    erase.add_argument("--query", help="질의 번호 / number of a query")
+    erase.add_argument("--person", help="누구의 질의 / whose queries")
+    erase.add_argument("--project", help="어느 과제의 질의 / of which project")
+    erase.add_argument("--before", type=date.fromisoformat, help="이 날짜 전 / before this day, YYYY-MM-DD")
+    erase.add_argument("--reason", required=True, help="사유, 기록에 남음 / why; it stays on record")
+    erase.add_argument("--yes", action="store_true", help="묻지 않음 / do not ask")
 
     metrics = commands.add_parser(
         "metrics", help="데이터 관문의 계수를 출력 / the gateway's counters, for Prometheus"

@@ -41,7 +41,7 @@ class Needs:
 
 
 SERVICES: dict[str, Needs] = {
-    "audit": Needs(writable=("audit", "audit-key")),
+    "audit": Needs(writable=("audit", "audit-key", "audit-literals")),
     "prepare": Needs(writable=("access", "catalog", "exports", "warehouse"), asks=("audit",)),
     "ingest": Needs(writable=("catalog", "ingest", "warehouse"), asks=("audit",)),
     "gateway": Needs(
@@ -54,7 +54,7 @@ SERVICES: dict[str, Needs] = {
     "remote": Needs(readable=("remote",), network=True, asks=("entrance",)),
     "portal": Needs(
         writable=("access", "catalog", "exports", "dashboards", "uploads"),
-        readable=("warehouse", "audit", "secrets"),
+        readable=("warehouse", "audit", "audit-literals", "secrets"),
         web=True,
         asks=("launcher", "audit", "hub", "gate"),
     ),

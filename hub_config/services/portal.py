@@ -17,6 +17,7 @@ import uvicorn
 
 from access_control.audit.client import AuditClient
 from access_control.database import Database
+from access_control.erasures.desk import ErasuresDesk
 from access_control.errors import AuditError
 from access_control.exports.desk import ExportsDesk
 from access_control.grants.desk import GrantsDesk
@@ -71,6 +72,7 @@ def services_of(settings: Settings) -> Services:
         exports=ExportsDesk(db, state / "exports" / "blobs"),
         ingests=IngestsDesk(db, state / "uploads", launcher, warehouse),
         audit=AuditLog(state / "audit", audit),
+        erasures=ErasuresDesk(state / "audit", audit),
         datasets=datasets,
         facts=FactsShelf(warehouse, datasets),
         launcher=launcher,

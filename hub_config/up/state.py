@@ -23,6 +23,7 @@ FOLDERS = (
     "audit",
     "audit-key",
     "authority",
+    "audit-literals",
     "catalog",
     "dashboards",
     "exports",

@@ -266,7 +266,7 @@ def test_an_admission_says_what_is_read_and_its_end_does_not_again(
 def test_no_record_is_an_error_in_both_languages(campus: Campus, guard: CampusGuard, tmp_path: Path) -> None:
     who = identity(campus.session(campus.person("minji")))
     with pytest.raises(RecordFailed) as large:
-        guard.record(query(who, QueryEventKind.ADMITTED, statement="x" * 300_000))
+        guard.record(query(who, QueryEventKind.ADMITTED, statement="x" * 1_100_000))
     assert large.value.reason == "event-too-large"
     away = AuditClient(tmp_path / "nobody.sock", patience=0.1)
     alone = CampusGuard(campus.db, campus.exports, away, Launcher(tmp_path / "none.sock"))

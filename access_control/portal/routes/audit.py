@@ -31,6 +31,7 @@ def events(visit: Visit) -> Response:
         actions=sorted(Action),
         entries=page.entries,
         reads={e.seq: reads(visit.t, visit.services.datasets, e.event.detail) for e in page.entries},
+        statements=visit.services.audit.statements(person, page),
         older=f"/audit?{urlencode({**kept, 'before': page.older})}" if page.older else "",
         newest=not visit.query("before"),
         checkpoint=visit.services.audit.checkpoint(person),

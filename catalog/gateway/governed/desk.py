@@ -34,7 +34,8 @@ from catalog.gateway.governed.plan import Plan, Rules, rules_of
 from catalog.gateway.governed.releases import Group, Release, Releases
 from catalog.gateway.guard import Evidence, QueryId
 from catalog.gateway.parameters import Parameters
-from catalog.gateway.workspace import Table
+from catalog.gateway.sql.normal import normalise
+from catalog.gateway.workspace import Table, names_of
 
 MOST_GROUPS: Final = 10_000  # of one statement
 Inspect = Callable[[str], Sequence[Sequence[Any]]]
@@ -134,7 +135,7 @@ class Governance:
                 groups=given,
                 charged=0,
                 minimum=rules.minimum,
-                statement=statement,
+                statement=normalise(statement, names_of([table])).text,
                 at=now,
             )
             self._remember(release, table.name, rules, inspect)

@@ -58,6 +58,8 @@ class Release:
         Groups that went into the remainder [groups].
     groups
         As counted, before any noise; the remainder is the last, without keys. Empty where nothing was given.
+    statement
+        Without its literals, as the audit log has it; the chosen levels and values are in `shape`.
     charged
         Groups counted against the project's budget; 0 where it had been answered before.
     digest

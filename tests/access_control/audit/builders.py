@@ -12,15 +12,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from access_control.audit import erasing
 from access_control.audit.checkpoint import Signer
 from access_control.audit.client import AuditClient
 from access_control.audit.event import Action, AuditEvent, encode
+from access_control.audit.literals import Literals
+from access_control.audit.local import LocalSink
 from access_control.audit.log import Log
+from access_control.audit.reader import AuditReader
+from access_control.audit.side_reader import lines_of, side_files
+from access_control.audit.side_store import side_of
+from access_control.audit.verify import Verification, verify
 from access_control.errors import AuditError
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SIGNER = Signer("campus-audit-test", bytes(range(32)))
 REPO = Path(__file__).resolve().parents[3]
+SECRET = "900101-1234567"
 
 
 def event(number: int = 0, **values: Any) -> AuditEvent:
@@ -52,6 +60,36 @@ def fill(folder: Path, batches: Sequence[int], **options: Any) -> list[AuditEven
             log.append(pairs(batch), NOW)
             events += batch
     return events
+
+
+def secret_event(number: int = 0, *values: str) -> AuditEvent:
+    return event(number, literals=Literals(values=values or (f"'{SECRET}'", str(number))))
+
+
+def erasure(seqs: Sequence[int], **changes: Any) -> AuditEvent:
+    detail = {"reason": "정보주체의 요구", "entries": erasing.ranges(seqs), "count": len(seqs)} | changes
+    return event(action=Action.AUDIT_LITERALS_ERASED, actor="officer", object="audit-log", detail=detail)
+
+
+def checked(folder: Path, **options: Any) -> Verification:
+    return verify(folder, SIGNER.public.text(), **options)
+
+
+def filled(folder: Path, count: int = 6, **options: Any) -> list[AuditEvent]:
+    """A closed log with so many events, every third of them without literals."""
+    with contextlib.closing(open_log(folder, **options)) as log:
+        events = [event(n) if n % 3 == 2 else secret_event(n) for n in range(count)]
+        LocalSink(log).append_all(events)
+    return events
+
+
+def names_only_what_is_there(folder: Path) -> None:
+    """Every line beside the log belongs to an entry, and every commitment is met."""
+    found = checked(folder)
+    assert found.ok, found.problems
+    known = {bytes.fromhex(e.event.event_id) for e in AuditReader(folder).everything()}
+    lines = [line for file in side_files(side_of(folder)) for line in lines_of(file.path)]
+    assert all(line.event_id is None or line.event_id in known for line in lines)
 
 
 class WriterProcess:

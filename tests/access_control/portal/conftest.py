@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from access_control.erasures.desk import ErasuresDesk
 from access_control.ingests.desk import IngestsDesk
 from access_control.portal.app import create_app
 from access_control.portal.audit_log import AuditLog
@@ -168,6 +169,7 @@ def services(
         exports=campus.exports,
         ingests=IngestsDesk(campus.db, tmp_path / "uploads", ingesting, ingesting.warehouse),
         audit=AuditLog(audit_writer / "log", campus.audit),
+        erasures=ErasuresDesk(audit_writer / "log", campus.audit),
         datasets=datasets,
         facts=facts,
         launcher=Launcher(load({"state": launched}, {}).socket("launcher")),

@@ -10,6 +10,7 @@ from access_control.audit.event import Action, AuditEvent
 from access_control.people.model import Role
 from access_control.sessions.model import site
 from tests.access_control.campus import NOW, PASSWORD
+from tests.access_control.erasures.test_erasures import ask
 from tests.access_control.portal.conftest import Portal
 
 CSV = "구,비율\n종로구,0.4\n<script>alert(1)</script>,1\n".encode()
@@ -304,3 +305,32 @@ async def test_a_sign_in_link_is_used_by_pressing_not_by_looking(portal: Portal)
     used = await visitor.submit(f"/link/{token}", f"/link/{token}", {})
     assert used.status == 303 and "campus_session" in used.cookies
     assert (await visitor.get("/projects")).status == 200
+
+
+async def test_the_auditor_sees_values_until_the_officer_erases_them(portal: Portal) -> None:
+    campus = portal.campus
+    campus.person("auditor", Role.AUDITOR)
+    campus.person("officer", Role.PRIVACY)
+    ask(campus, "wonju")
+    auditor, officer = await portal.signed_in("auditor"), await portal.signed_in("officer")
+    page = "/audit?actor=wonju&action=query.admitted"
+    assert "&#39;홍길동&#39;" in (await auditor.get(page)).text
+    assert (await auditor.get("/erasures")).status == (await officer.get("/audit")).status == 403
+    assert (await auditor.post("/erasures", {"csrf": (await auditor.get("/audit")).csrf})).status == 403
+    for wrong in ("query=x", "person=../x", "before=soon", "before=2030-01-01"):
+        assert (await officer.get(f"/erasures?{wrong}")).status in (400, 403)
+    shown = await officer.get("/erasures?person=wonju")
+    assert "지울 수 있는 질의 2건" in shown.text and "홍길동" not in shown.text
+    fields = {"csrf": shown.csrf, "person": "wonju", "seen": shown.hidden("seen"), "reason": "삭제 요구 3호"}
+    for missing in ({"sure": ""}, {"sure": "yes", "reason": " "}, {"sure": "yes", "seen": "1"}):
+        answer = await officer.post("/erasures", fields | missing)
+        assert answer.status in (400, 403, 409) and 'role="alert"' in answer.text
+    assert "&#39;홍길동&#39;" in (await auditor.get(page)).text
+    done = await officer.post("/erasures", fields | {"sure": "yes"})
+    assert done.location == "/erasures?done=literals-erased"
+    after = (await auditor.get(page)).text
+    assert "홍길동" not in after and "값이 지워졌습니다" in after
+    record = (await auditor.get("/audit?action=audit.literals_erased&actor=officer")).text
+    assert "삭제 요구 3호" in record
+    english = await auditor.get(f"{page}&lang=en")
+    assert english.status == 200

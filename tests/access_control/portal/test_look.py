@@ -16,6 +16,7 @@ from access_control.portal.services import Services
 from catalog.descriptions import Text
 from catalog.descriptions.scope import scope_of
 from tests.access_control.campus import NOW, PASSWORD, Campus, later
+from tests.access_control.erasures.test_erasures import ask
 from tests.access_control.ingests.simulator import SimulatedLauncher
 from tests.access_control.ingests.test_ingests import subway as delivery
 from tests.access_control.portal.conftest import REPO, serving_on_tcp
@@ -63,7 +64,8 @@ PAGES = {
     "custodian": ["/decisions", "/requests/{asked}", "/requests/{narrowed}", "/grants"],
     "boss": ["/applications", "/people", "/grants", "/projects/all"],
     "checker": ["/reviews", "/exports/{export}", "/exports/{export}/files/1/view"],
-    "auditor": ["/audit"],
+    "auditor": ["/audit", "/audit?actor=wonju"],
+    "officer": ["/erasures", "/erasures?person=wonju", "/erasures?person=nobody-here", "/erasures?query=x"],
     "sora": ["/ingest", "/ingest/{good}", "/ingest/{bad}", "/ingest/{odd}", "/ingest/{working}"],
 }
 
@@ -90,6 +92,8 @@ def address(services: Services, campus: Campus, ingesting: SimulatedLauncher) ->
     minji = campus.person("minji")
     campus.checker()
     campus.person("auditor", Role.AUDITOR)
+    campus.person("officer", Role.PRIVACY)
+    ask(campus, "wonju")
     campus.people.apply(
         "lee",
         "이창업",
