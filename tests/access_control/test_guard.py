@@ -239,7 +239,7 @@ def test_a_governed_answer_is_on_record_with_its_evidence(campus: Campus, guard:
     governed, plain = campus.events()[-2:]
     assert governed.detail["evidence"] == {
         "dataset": "trips", "snapshot_id": str(2**62), "groups": 4, "merged": 2, "minimum": 10,
-        "least_units": 16, "digest": "ab" * 32,
+        "least_units": 16, "noise": False, "digest": "ab" * 32,
     }  # fmt: skip
     assert "evidence" not in plain.detail
 
