@@ -4,6 +4,8 @@ CatalogError
 ├── IngestError        a publisher's file was refused          catalog/ingest
 ├── WarehouseError     a dataset or version is missing         catalog/warehouse
 ├── SandboxError       a wall could not be built               catalog/sandbox
+├── CertificateError   no certificate of a session's           catalog/remote
+├── NoAuthority        the campus has no authority yet         catalog/remote
 └── QueryRefused       a statement is not allowed              catalog/gateway
 """
 
