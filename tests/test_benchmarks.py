@@ -62,6 +62,8 @@ def test_the_tables_name_everybody_and_why_somebody_is_absent() -> None:
     others.differs.append("aggregate")
     found = Rounds(taken=[taken("in-process DuckDB", 10.0), others], absent={"Spark Connect": "no Java here"})
     text = markdown(summary(found, None, RUN))
+    assert "not quiet" not in text
+    assert "not quiet" in markdown(summary(found, None, {**RUN, "load_before": 1.5}))
     assert "| Quack | 2.00 (0.02 s) |" in text
     assert "+10.0 ms (p50 20.0, p99 20.0)" in text
     assert "- Quack: other answer to aggregate." in text

@@ -53,7 +53,7 @@ def main() -> int:
         install()
         return 0
     before = os.getloadavg()[0]
-    folder = given.folder.absolute()
+    folder = given.folder.absolute() / str(given.rows)  # another number leaves these alone
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     settings = settings_in(folder / "state")
     data = published(settings, given.rows)

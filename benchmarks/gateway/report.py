@@ -10,7 +10,10 @@ from benchmarks.gateway.questions import QUESTIONS, Question
 from benchmarks.gateway.rounds import Rounds, Taken
 
 QUICK: Final = 1  # asked more often than this a round: percentiles, and milliseconds over in-process
+QUIET: Final = 0.7  # load average before a run; with more, what runs beside it decides who is quick
 AT_ONCE: Final = 1.0  # the target for sessions that all ask at once
+
+NOT_QUIET: Final = "**The machine was not quiet before this run: compare nothing by these figures.**"
 
 
 def late(seconds: Sequence[float]) -> float:
@@ -95,6 +98,7 @@ def markdown(summed: Mapping[str, Any]) -> str:
         f"{run['processors']} processors, load {run['load_before']:.2f} before and {run['load_after']:.2f} "
         f"after, {run['date']}, commit {run['commit']}.",
         "",
+        *(() if run["load_before"] <= QUIET else (NOT_QUIET, "")),
         "Medians; ratio to in-process DuckDB for what takes long, milliseconds over it for what is quick.",
         "",
         "| | " + " | ".join(names) + " | server MB | reader MB |",
