@@ -349,8 +349,10 @@ def main() -> int:
     worker.engine.execute("SELECT 1").fetchall()
     threading.Thread(target=worker.watch, daemon=True).start()
     control.send(op="ready", pid=os.getpid())
-    worker.obey()
-    return 0
+    try:
+        worker.obey()
+    finally:
+        os._exit(1)  # whatever happened: leaving in order would wait for readers whom nobody serves any more
 
 
 if __name__ == "__main__":
