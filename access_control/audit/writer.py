@@ -238,8 +238,12 @@ class Writer:
         if not self._full_told:
             self._full_told = True
             log.error("%s", both(error.reason, **error.params))
-        for client, number, _, _ in batch:
-            client.send(protocol.refusal(number, error))
+        for client, number, event_id, _ in batch:
+            # what was recorded before keeps its number, as the log promises, even if the rest has no room
+            known = self._log.number_of(event_id) if isinstance(error, AuditRefused) else None
+            client.send(
+                protocol.refusal(number, error) if known is None else protocol.recorded(number, known)
+            )
 
 
 def _acknowledge(batch: list[tuple[Client, int, bytes, bytes]], numbers: list[int]) -> None:

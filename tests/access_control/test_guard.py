@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from catalog.gateway.guard import (
     QueryEventKind,
     QueryId,
     RecordFailed,
+    RecordUnsure,
     ScannedTable,
     SessionId,
     SessionIdentity,
@@ -196,7 +198,7 @@ def query(who: SessionIdentity, kind: QueryEventKind, **changes: object) -> Quer
     table = ScannedTable(dataset="card_sales", variant="main", snapshot_id=2**62, grant_id="1")
     event = QueryEvent(
         kind=kind,
-        query_id=QueryId("q1"),
+        query_id=QueryId(secrets.token_hex(8)),
         identity=who,
         time=NOW,
         statement="SELECT gu, sum(amount) FROM card_sales GROUP BY gu",
@@ -211,7 +213,8 @@ def query(who: SessionIdentity, kind: QueryEventKind, **changes: object) -> Quer
 
 def test_a_query_is_on_record_when_record_returns(campus: Campus, guard: CampusGuard) -> None:
     who = identity(campus.session(campus.person("minji")))
-    numbers = [guard.record(query(who, kind)) for kind in QueryEventKind]
+    queries = [query(who, kind) for kind in QueryEventKind]
+    numbers = [guard.record(each) for each in queries]
     assert numbers == sorted(numbers)
     events = campus.events()[-len(numbers) :]
     assert {e.action for e in events} == {
@@ -222,9 +225,21 @@ def test_a_query_is_on_record_when_record_returns(campus: Campus, guard: CampusG
         Action.QUERY_CANCELLED,
     }
     event = events[0]
-    assert (event.actor, event.session_id, event.object) == ("minji", who.session_id, "query:q1")
+    assert (event.actor, event.session_id) == ("minji", who.session_id)
+    assert [e.object for e in events] == [f"query:{each.query_id}" for each in queries]
     assert event.detail["tables"][0]["snapshot"] == str(2**62)
     assert (event.detail["rows"], event.detail["purposes"]) == (25, ["분석"])
+
+
+def test_a_query_has_one_admission_and_one_end_however_often_they_are_recorded(
+    campus: Campus, guard: CampusGuard
+) -> None:
+    admitted = query(identity(campus.session(campus.person("minji"))), QueryEventKind.ADMITTED)
+    ends = [replace(admitted, kind=kind) for kind in (QueryEventKind.FINISHED, QueryEventKind.FAILED)]
+    before = len(campus.events())
+    numbers = [guard.record(event) for event in (admitted, *ends, admitted, *ends)]
+    assert numbers == [numbers[0], numbers[1], numbers[1]] * 2
+    assert campus.actions()[before:] == [Action.QUERY_ADMITTED, Action.QUERY_FINISHED]
 
 
 def test_a_governed_answer_is_on_record_with_its_evidence(campus: Campus, guard: CampusGuard) -> None:
@@ -245,9 +260,10 @@ def test_no_record_is_an_error_in_both_languages(campus: Campus, guard: CampusGu
     with pytest.raises(RecordFailed) as large:
         guard.record(query(who, QueryEventKind.ADMITTED, statement="x" * 300_000))
     assert large.value.reason == "event-too-large"
+    assert not isinstance(large.value, RecordUnsure)  # it is certainly not on record
     away = AuditClient(tmp_path / "nobody.sock", patience=0.1)
     alone = CampusGuard(campus.db, campus.exports, away, Launcher(tmp_path / "none.sock"))
-    with pytest.raises(RecordFailed) as failed:
+    with pytest.raises(RecordUnsure) as failed:
         alone.record(query(who, QueryEventKind.ADMITTED))
     assert failed.value.reason == "audit-unavailable"
     assert failed.value.ko != failed.value.en
