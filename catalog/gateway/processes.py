@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.governed import words
 from catalog.gateway.guard import SessionId
 from catalog.gateway.turns import Turns
 
@@ -229,20 +230,25 @@ class WorkerProcess:
         Raises
         ------
         GatewayError
-            The worker died, or could not within `seconds`.
+            The worker died, or could not, or not within `seconds`.
         """
         number = secrets.token_hex(8)
         answer = self._asked[number] = queue.SimpleQueue()
         try:
             self._send(op="inspect", number=number, sql=sql, seconds=seconds)
-            rows = answer.get(timeout=seconds + ANSWER_SECONDS).get("rows")
-        except (ControlClosed, queue.Empty):
-            rows = None
+            found = answer.get(timeout=seconds + ANSWER_SECONDS)
+        except ControlClosed:
+            found = {}
+        except queue.Empty:
+            found = {"late": True}
         finally:
             self._asked.pop(number, None)
-        if not isinstance(rows, list):
+        rows = found.get("rows")
+        if isinstance(rows, list):
+            return rows
+        if "late" not in found:  # it died
             raise refusals.worker_unavailable()
-        return rows
+        raise words.not_checked(seconds, late=found["late"] is True)
 
     def cancel(self, query_id: str, *, reason: str = "cancelled", ko: str = "", en: str = "") -> None:
         """Ask it to stop one query; its end is reported as usual, its reader is told the words."""

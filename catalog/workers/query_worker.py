@@ -4,7 +4,7 @@ Standalone: the session's environment only. Messages with the broker (see `contr
 `admit {handle, sql, parameters, save_as, lists, explain, seconds, ttl}`, `run` of the same with the socket
 to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its reader),
 `drop {name}`, `drain`, `inspect {number, sql, seconds}` for the broker's own eyes, answered
-`inspected {number, rows}`; out `ready`, `broken`, `admitted`, `ask {handle}`,
+`inspected {number, rows, late}`; out `ready`, `broken`, `admitted`, `ask {handle}`,
 `progress {handle, rows, percent}`, `finished {handle, status, rows, bytes, seconds, reason, digest}`.
 An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
 runs it at the broker's `go`; so does what is `run` and `waits`. The reader of what is run holds its socket.
@@ -302,8 +302,8 @@ class Worker(flight.FlightServerBase):
 
     def inspect(self, message: dict[str, Any]) -> None:
         """Answer a question of the broker's own."""
-        rows = inspected(open_cursor(self.engine), str(message["sql"]), float(message["seconds"]))
-        self.control.send(op="inspected", number=message["number"], rows=rows)
+        rows, late = inspected(open_cursor(self.engine), str(message["sql"]), float(message["seconds"]))
+        self.control.send(op="inspected", number=message["number"], rows=rows, late=late)
 
     def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""
