@@ -256,7 +256,7 @@ def demand_all(made: Ground, campaign: Campaign, acknowledged: Mapping[str, int]
     assert not campaign.record.open
     result = verify(made.log, (made.log / "public_key").read_text("ascii"))
     assert result.ok, result
-    held = {entry.event.event_id: entry.seq for entry in AuditReader(made.log).everything()}
+    held: dict[str, int] = {entry.event.event_id: entry.seq for entry in AuditReader(made.log).everything()}
     lost = {name: seq for name, seq in acknowledged.items() if held.get(name) != seq}
     assert not lost, f"{len(lost)} acknowledged events are not in the log"
     rows = {s["id"] for r in made.readers for s in r.steps if s["step"] == "row"}
