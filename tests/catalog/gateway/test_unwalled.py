@@ -24,6 +24,7 @@ from hub_config.settings import Settings
 from tests.catalog.gateway.conftest import DESCRIPTIONS, made_up
 from tests.catalog.gateway.simulator import utc_now
 from tests.catalog.gateway.statements import hostile
+from tests.catalog.gateway.test_unlocked import INSIDE
 from tests.hub_config.launcher.places import SESSION, isolation, settings_in
 
 GRANTED = ("subway_ridership", "dong_codes")
@@ -143,7 +144,7 @@ def test_unjudged_statements_give_nothing_that_is_not_granted(
     everywhere = f"read_parquet('/**/{Path(ground.secret).name}')", f"read_blob('{ground.settings.state}/**')"
     more = [
         *(f"SELECT * FROM {source}" for source in everywhere),
-        f"SELECT * FROM read_parquet('/proc/1/root/data/{ground.secret}')",
+        f"SELECT * FROM read_parquet('{INSIDE.format(1)}/data/{ground.secret}')",
         "SELECT content FROM read_text('/proc/*/environ')",
     ]
     before = digests(ground)
