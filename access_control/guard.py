@@ -8,6 +8,7 @@ with its own project's grants alone. Every answer is asked anew: a grant taken b
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,12 +18,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from access_control import locale
-from access_control.audit.event import Action, AuditEvent
+from access_control.audit.event import Action, AuditEvent, EventId
 from access_control.audit.sink import AuditSink
 from access_control.certificates.desk import bearer
 from access_control.database import Database
 from access_control.decision import Decision, deny
-from access_control.errors import AccessError, AuditError
+from access_control.errors import AccessError, AuditError, AuditUnavailable
 from access_control.exports.desk import ExportsDesk
 from access_control.exports.model import Incoming
 from access_control.exports.names import check_names, normal_name
@@ -46,6 +47,7 @@ from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
     RecordFailed,
+    RecordUnsure,
     Scan,
     ScannedTable,
     SessionId,
@@ -173,10 +175,12 @@ class CampusGuard:
         return self._append(event)
 
     def record(self, event: QueryEvent) -> int:
-        """Make the event durable in the audit log and return its sequence number.
+        """Make the event durable in the audit log and return its sequence number, once a step of a query.
 
         Raises
         ------
+        RecordUnsure
+            The log did not answer; it may have taken the event.
         RecordFailed
             It is not durable.
         """
@@ -223,6 +227,8 @@ class CampusGuard:
     def _append(self, event: AuditEvent) -> int:
         try:
             return self._audit.append_all([event])[0]
+        except AuditUnavailable as error:
+            raise RecordUnsure(error.reason, **_both(error)) from error
         except AuditError as error:
             raise RecordFailed(error.reason, **_both(error)) from error
 
@@ -275,6 +281,7 @@ def _granted(grant: Grant) -> GrantedTable:
 def _audit_event(event: QueryEvent) -> AuditEvent:
     statement, literals = taken_apart(event)
     return AuditEvent(
+        event_id=_step_id(event),
         time=event.time,
         actor=event.identity.person or SYSTEM,
         action=ACTIONS[event.kind],
@@ -314,6 +321,13 @@ def _scan(scan: Scan) -> dict[str, object]:
         "files": scan.files,
         "granted_files": scan.granted,
     }
+
+
+def _step_id(event: QueryEvent) -> EventId:
+    """The same for whatever is recorded of one step of a query: the log takes an identifier once."""
+    begins = event.kind in (QueryEventKind.ADMITTED, QueryEventKind.REFUSED)
+    step = f"query:{event.query_id}:{event.kind if begins else 'end'}"
+    return EventId(hashlib.sha256(step.encode()).hexdigest()[:32])
 
 
 def _evidence(event: QueryEvent) -> dict[str, object]:

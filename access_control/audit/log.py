@@ -109,6 +109,10 @@ class Log:
         """How many of them the newest checkpoint covers."""
         return self._signed
 
+    def number_of(self, event_id: bytes) -> int | None:
+        """The sequence number under which an event is recorded already."""
+        return self._ids.find(event_id)
+
     def append(
         self,
         batch: Sequence[tuple[bytes, bytes]],

@@ -221,7 +221,8 @@ class Writer:
                 crowded = self.crowded
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
                 pairs = [(event_id, body) for _, _, event_id, body, _ in batch]
-                records = {event_id: record for _, _, event_id, _, record in batch if record}
+                # of an event that comes twice the first is recorded, so its literals are kept
+                records = {event_id: record for _, _, event_id, _, record in reversed(batch) if record}
                 try:
                     if len(pairs) <= SMALL_BATCH:
                         numbers = self._log.append(pairs, self._clock(), records)
@@ -271,8 +272,12 @@ class Writer:
         if not self._full_told:
             self._full_told = True
             log.error("%s", both(error.reason, **error.params))
-        for client, number, *_ in batch:
-            client.send(protocol.refusal(number, error))
+        for client, number, event_id, *_ in batch:
+            # what was recorded before keeps its number, as the log promises, even if the rest has no room
+            known = self._log.number_of(event_id) if isinstance(error, AuditRefused) else None
+            client.send(
+                protocol.refusal(number, error) if known is None else protocol.recorded(number, known)
+            )
 
 
 def _erasure(client: Client, number: int, values: dict[str, Any]) -> Erasure:

@@ -130,8 +130,8 @@ class Broker:
             folder.chmod(0o755)
             (folder / "data").chmod(0o777)  # the worker's user writes here; others reach it by sandbox only
             address, nearby = folder / SESSION_SOCKET, folder / LOCAL_SOCKET
-            address.unlink(missing_ok=True)
-            nearby.unlink(missing_ok=True)
+            for left in (address, nearby, *(folder / "data").glob("worker-*.sock")):  # of a killed broker
+                left.unlink(missing_ok=True)
             session = SessionGateway(
                 identity,
                 guard=self._guard,

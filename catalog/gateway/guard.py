@@ -19,6 +19,10 @@ class RecordFailed(CatalogError):
     """The event is not durable; nothing may be given out."""
 
 
+class RecordUnsure(RecordFailed):
+    """Nobody answered in time: the event may be durable or not. Recording it again settles that."""
+
+
 class ExportRefused(CatalogError):
     """An export request that was not accepted."""
 
@@ -235,8 +239,13 @@ class Guard(Protocol):
     def record(self, event: QueryEvent) -> int:
         """Make the event durable and return its sequence number.
 
+        A query has one event of each step: its admission or refusal, and its end. Whatever is recorded of the
+        same step again, the first one stays.
+
         Raises
         ------
+        RecordUnsure
+            It may be durable or not.
         RecordFailed
             It is not durable.
         """

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.governed import words
 from catalog.gateway.guard import SessionId
 from catalog.gateway.turns import Turns
 
@@ -230,12 +231,15 @@ class WorkerProcess:
         Raises
         ------
         GatewayError
-            The worker died, or could not within `seconds`.
+            The worker died, or could not, or not within `seconds`.
         """
-        rows = self._inspect(seconds + ANSWER_SECONDS, op="inspect", sql=sql, seconds=seconds).get("rows")
-        if not isinstance(rows, list):
+        found = self._inspect(seconds + ANSWER_SECONDS, op="inspect", sql=sql, seconds=seconds)
+        rows = found.get("rows")
+        if isinstance(rows, list):
+            return rows
+        if "late" not in found:  # it died
             raise refusals.worker_unavailable()
-        return rows
+        raise words.not_checked(seconds, late=found["late"] is True)
 
     def plan(self, order: Mapping[str, Any], seconds: float) -> frozenset[str] | None:
         """Columns, as `table.column`, that the engine would read; None if it has no word on it in time."""
@@ -243,14 +247,16 @@ class WorkerProcess:
         return frozenset(map(str, columns)) if isinstance(columns, list) else None
 
     def _inspect(self, wait: float, **question: Any) -> Mapping[str, Any]:
-        """The answer to a question of the gateway's own; empty where there is none."""
+        """The answer to a question of the gateway's own; empty where it died, or `late`."""
         number = secrets.token_hex(8)
         answer = self._asked[number] = queue.SimpleQueue()
         try:
             self._send(number=number, **question)
             return answer.get(timeout=wait)
-        except (ControlClosed, queue.Empty):
+        except ControlClosed:
             return {}
+        except queue.Empty:
+            return {"late": True}
         finally:
             self._asked.pop(number, None)
 

@@ -1,4 +1,9 @@
-"""Queries between admission and end, on record and in a journal that survives the broker. Knows no rules."""
+"""Queries between admission and end, on record and in a journal that survives the broker. Knows no rules.
+
+Whoever dies, a query on record gets its end. An admission is in the journal before the log is asked for it,
+and stays there until its end is on record. Where it is not sure what the log has of a query (nobody answered,
+or an earlier broker died), its admission is recorded again before its end: the guard takes each step once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -24,7 +30,9 @@ from catalog.gateway.guard import (
     QueryEventKind,
     QueryId,
     RecordFailed,
+    RecordUnsure,
     Route,
+    Scan,
     ScannedTable,
     SessionId,
     SessionIdentity,
@@ -37,6 +45,8 @@ from catalog.gateway.sql.normal import Normal, whole
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
 REFUSED: Final = 1 << 14  # of a refused text, which may be anything, so much is kept [characters]
+UNRECORDED: Final = "record-unavailable"  # why a query failed that may have been recorded, and never ran
+MOST_OWED: Final = 1000  # ends not on record yet; beyond it nothing is admitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,9 @@ class OpenQuery:
     event: QueryEvent
     generation: int
     started: float
+
+
+_Owed = tuple[QueryEvent, ...]  # what is still to be recorded of one query, in order; its end is the last
 
 
 class Ledger:
@@ -66,7 +79,7 @@ class Ledger:
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[QueryId, OpenQuery] = {}
-        self._owed: list[QueryEvent] = []  # ends whose recording failed
+        self._owed: deque[_Owed] = deque()
         self._stopping = threading.Event()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         threading.Thread(target=self._pay, daemon=True).start()
@@ -81,8 +94,15 @@ class Ledger:
         """
         file, event = self._file(event.query_id), replace(event, route=present_route())
         try:
+            if len(self._owed) >= MOST_OWED:
+                raise RecordFailed(
+                    "record-failed", ko="밀린 기록이 많습니다.", en="too much is not on record yet"
+                )
             file.write_text(json.dumps(event, default=_plain), "utf-8")
             self._record(event)
+        except RecordUnsure as error:
+            self._owe((event, _failed(event, UNRECORDED)))
+            raise refusals.record_unavailable() from error
         except (RecordFailed, OSError) as error:
             file.unlink(missing_ok=True)
             raise refusals.record_unavailable() from error
@@ -154,9 +174,8 @@ class Ledger:
             reason=reason,
             digest=digest,
         )
-        if not self._try(event):
-            with self._lock:
-                self._owed.append(event)
+        if not self._try((event,)):
+            self._owe((event,))
         return True
 
     def open_of(self, session_id: SessionId) -> tuple[OpenQuery, ...]:
@@ -177,14 +196,12 @@ class Ledger:
 
     def recover(self) -> int:
         """Fail what an earlier broker left open; returns how many."""
-        count = 0
+        count, away = 0, False
         for event in self._leftovers():
-            failed = replace(
-                event, kind=QueryEventKind.FAILED, time=datetime.now(UTC), reason="gateway-restarted"
-            )
-            if not self._try(failed):
-                with self._lock:
-                    self._owed.append(failed)
+            left = event, _failed(event, "gateway-restarted")
+            away = away or not self._try(left)  # a log that does not answer is not waited for again
+            if away:
+                self._owe(left)
             count += 1
         return count
 
@@ -202,22 +219,33 @@ class Ledger:
         with self._metrics.recording(event):
             self._guard.record(event)
 
-    def _try(self, event: QueryEvent) -> bool:
+    def _try(self, owed: _Owed) -> bool:
+        *again, end = owed
         try:
-            self._record(event)
+            for event in again:
+                self._guard.record(event)
+            self._record(end)
         except RecordFailed:
             LOG.warning("the end of a query could not be recorded yet")
             return False
-        self._file(event.query_id).unlink(missing_ok=True)
+        self._file(end.query_id).unlink(missing_ok=True)
         return True
+
+    def _owe(self, owed: _Owed) -> None:
+        with self._lock:
+            self._owed.append(owed)
 
     def _pay(self) -> None:
         while not self._stopping.wait(RETRY):
-            with self._lock:
-                owed, self._owed = self._owed, []
-            left = [event for event in owed if not self._try(event)]
-            with self._lock:
-                self._owed[:0] = left
+            while self._owed and not self._stopping.is_set():
+                paid = self._try(self._owed[0])
+                with self._lock:
+                    if paid:
+                        self._owed.popleft()
+                    else:
+                        self._owed.rotate(-1)  # one that is never taken holds up no other
+                if not paid:
+                    break
 
     def _leftovers(self) -> Iterator[QueryEvent]:
         for file in sorted(self._folder.glob("*.json")):
@@ -236,6 +264,10 @@ def _plain(value: object) -> object:
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     return str(value)
+
+
+def _failed(admitted: QueryEvent, reason: str) -> QueryEvent:
+    return replace(admitted, kind=QueryEventKind.FAILED, time=datetime.now(UTC), reason=reason)
 
 
 def _event(value: dict[str, object]) -> QueryEvent:
@@ -259,11 +291,27 @@ def _event(value: dict[str, object]) -> QueryEvent:
         normal=_normal(held.get("normal")),
         evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
         route=_route(route) if isinstance(route, dict) else NEARBY,
+        scans=_scans(held.get("scans")),
     )
 
 
 def _route(value: dict[str, object]) -> Route:
     return Route(transport=Transport(str(value["transport"])), certificate=str(value["certificate"]))
+
+
+def _scans(value: object) -> tuple[Scan, ...]:
+    """Absent in the journal of an earlier release."""
+    scans = value if isinstance(value, list) else []
+    return tuple(
+        Scan(
+            **{
+                **scan,
+                "columns": None if scan["columns"] is None else tuple(map(str, scan["columns"])),
+                "partitions": scope_of(scan["partitions"]),
+            }
+        )
+        for scan in scans
+    )
 
 
 def _normal(value: object) -> Normal | None:

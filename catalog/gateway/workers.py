@@ -152,25 +152,28 @@ class Workers:
             self._current = None
         self._generation += 1
         generation, files = self._generation, workspace.files
-        socket = self._places.session(self._session_id) / "data" / f"worker-{generation}.sock"
-        socket.unlink(missing_ok=True)
+        self._unlink(generation)
         try:
             started, control = self._starter.start_worker(
                 self._session_id, generation, [(f, f"/data/{f}") for f in files], self._limits.memory
             )
         except (CatalogError, OSError) as error:
             raise refusals.worker_unavailable() from error
-        self._current = WorkerProcess(
-            self._starter,
-            started,
-            control,
-            self._configuration(workspace, generation),
-            on_ended=self._on_ended,
-            on_death=self._died,
-            session_id=self._session_id,
-            turns=self._turns,
-            generation=generation,
-        )
+        try:
+            self._current = WorkerProcess(
+                self._starter,
+                started,
+                control,
+                self._configuration(workspace, generation),
+                on_ended=self._on_ended,
+                on_death=self._died,
+                session_id=self._session_id,
+                turns=self._turns,
+                generation=generation,
+            )
+        except refusals.GatewayError:
+            self._unlink(generation)
+            raise
         self._all.append(self._current)
         self._key, self._files = workspace.key, frozenset(files)
         return self._current
@@ -190,7 +193,13 @@ class Workers:
             "result_bytes": self._limits.result,
         }
 
+    def _unlink(self, generation: int) -> None:
+        """Remove the socket that a worker of this number left, or would find in its place."""
+        sockets = self._places.session(self._session_id) / "data"
+        (sockets / f"worker-{generation}.sock").unlink(missing_ok=True)
+
     def _died(self, worker: WorkerProcess) -> None:
+        self._unlink(worker.generation)
         self._on_death(worker.generation, self._closed or WORKER_DIED)
         with self._lock:
             if worker in self._all:

@@ -56,7 +56,10 @@ class Control:
     def _exactly(self, length: int) -> bytes | None:
         parts = bytearray()
         while len(parts) < length:
-            part, fds, _, _ = socket.recv_fds(self.socket, min(length - len(parts), 1 << 20), _MOST_FDS)
+            try:
+                part, fds, _, _ = socket.recv_fds(self.socket, min(length - len(parts), 1 << 20), _MOST_FDS)
+            except OSError:  # a broker that was killed before it had read all that was sent to it
+                return None
             if fds:
                 for stale in self._came:  # nobody asked for it
                     os.close(stale)

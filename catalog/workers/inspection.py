@@ -14,16 +14,24 @@ from . import plan
 from .query import Query, choose
 
 
-def inspected(cursor: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> list[list[Any]] | None:
-    """Rows of numbers and texts; None where it failed or took longer than `seconds`."""
-    alarm = threading.Timer(seconds, cursor.interrupt)
+def inspected(
+    cursor: duckdb.DuckDBPyConnection, sql: str, seconds: float
+) -> tuple[list[list[Any]] | None, bool]:
+    """Rows of numbers and texts, None where it failed; and whether it took longer than `seconds`."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        cursor.interrupt()
+
+    alarm = threading.Timer(seconds, stop)
     alarm.daemon = True
     alarm.start()
     try:
-        return [list(row) for row in cursor.execute(sql).fetchall()]
+        return [list(row) for row in cursor.execute(sql).fetchall()], False
     except (duckdb.Error, MemoryError) as error:
         sys.stderr.write(f"a question of the gateway failed: {type(error).__name__}\n")
-        return None
+        return None, late.is_set()
     finally:
         alarm.cancel()
         cursor.close()

@@ -4,7 +4,7 @@ Standalone: the session's environment only. Messages with the broker (see `contr
 `admit {handle, sql, parameters, save_as, lists, explain, files, seconds, ttl}`, `run` of the same with the
 socket to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its
 reader), `drop {name}`, `drain`; for the broker's own eyes `inspect {number, sql, seconds}`, answered
-`inspected {number, rows}`, and `plan` of what `admit` has, answered `inspected {number, columns}`; out
+`inspected {number, rows, late}`, and `plan` of what `admit` has, answered `inspected {number, columns}`; out
 `ready`, `broken`, `admitted`, `ask {handle}`, `progress {handle, rows, percent}`,
 `finished {handle, status, rows, bytes, seconds, reason, digest}`.
 An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
@@ -311,8 +311,8 @@ class Worker(flight.FlightServerBase):
                 op="inspected", number=number, columns=planned(self.engine.cursor(), query, seconds)
             )
             return
-        rows = inspected(open_cursor(self.engine), str(message["sql"]), seconds)
-        self.control.send(op="inspected", number=number, rows=rows)
+        rows, late = inspected(open_cursor(self.engine), str(message["sql"]), seconds)
+        self.control.send(op="inspected", number=number, rows=rows, late=late)
 
     def cancel(self, query_id: str, reason: str, said: tuple[str, str]) -> None:
         """Stop a running query, or forget one that waits."""
@@ -353,8 +353,10 @@ def main() -> int:
     worker.engine.execute("SELECT 1").fetchall()
     threading.Thread(target=worker.watch, daemon=True).start()
     control.send(op="ready", pid=os.getpid())
-    worker.obey()
-    return 0
+    try:
+        worker.obey()
+    finally:
+        os._exit(1)  # whatever happened: leaving in order would wait for readers whom nobody serves any more
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from hub_config.up.state import CannotStart
 
 log = logging.getLogger("campus.up")
 
+LOOK = 30.0  # s between two looks at a service of which nothing is heard
 READY_WITHIN = 60.0  # s: first starts compile bytecode on slow disks
 STOP_WITHIN = 10.0  # s: then it is killed
-LONGEST_BACKOFF = 10.0  # s
-CALM = 30.0  # s: a service that ran this long starts again without waiting
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.25, 8.0  # s: doubles while a service does not stay
+CALM = 5.0  # s: a service that ran this long stays; above all, it has answered
 
 
 @dataclass(slots=True)
@@ -108,12 +110,13 @@ class Supervisor:
         while not self._stopping.is_set():
             running = one.running
             if running is not None and running.poll() is None:
-                await asyncio.sleep(0.5)
+                await _end_of(running)
                 continue
             calm = time.monotonic() - one.began > CALM
             one.restarts = 0 if calm else one.restarts + 1
-            log.warning("%s ended; starting it again (%d)", one.name, one.restarts)
-            await asyncio.sleep(min(LONGEST_BACKOFF, 0.25 * 2**one.restarts))
+            pause = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (one.restarts - 1)) if one.restarts else 0.0
+            log.warning("%s ended; starting it again in %g s (%d)", one.name, pause, one.restarts)
+            await asyncio.sleep(pause)
             with contextlib.suppress(OSError, SandboxError):
                 self._begin(one)
 
@@ -121,3 +124,20 @@ class Supervisor:
         """Which process serves what, for people and tests that look."""
         lines = [f"{s.name} {s.running.pid}\n" for s in self._services if s.running is not None]
         (self._settings.run / "services").write_text("".join(lines), "utf-8")
+
+
+async def _end_of(running: Running) -> None:
+    """Wait until a process has ended (pidfd_open(2)), or for a while."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    try:
+        fd = os.pidfd_open(running.pid)
+    except ProcessLookupError:
+        return
+    loop.add_reader(fd, ended.set)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), LOOK)
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from catalog.gateway.governed.plan import Rules
-from catalog.gateway.refusals import QueryRefused, short
+from catalog.gateway.refusals import GatewayError, QueryRefused, short
 
 LISTED = 16
 
@@ -112,3 +112,22 @@ def budget_spent(used: int, asked: int, budget: int) -> QueryRefused:
 def listed(names: Iterable[str]) -> str:
     """Names in one line of bounded length."""
     return short(", ".join(names), 200)
+
+
+def not_checked(seconds: float, *, late: bool) -> GatewayError:
+    """The groups of an answer could not be counted or compared, so it was not given."""
+    if late:
+        return GatewayError(
+            "check-too-slow",
+            ko=f"이 집계를 확인하는 데 {seconds:g}초가 넘게 걸려 멈췄고, 데이터는 내보내지 않았습니다. "
+            "더 큰 단위로 묶거나 지역과 기간을 좁혀 다시 실행하세요.",
+            en=f"Checking this aggregate took over {seconds:g} seconds and was stopped; no rows were given. "
+            "Group by larger units, or choose a smaller area or a shorter period, and run it again.",
+        )
+    return GatewayError(
+        "check-failed",
+        ko="이 집계를 확인하지 못해 데이터를 내보내지 않았습니다(메모리 한도일 수 있습니다). "
+        "더 큰 단위로 묶어 다시 실행하고, 계속되면 운영자에게 알려 주세요.",
+        en="This aggregate could not be checked (perhaps for want of memory), so no rows were given. Group "
+        "by larger units and run it again; if it goes on, tell the operator.",
+    )

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,16 @@ def test_the_log_holds_a_commitment_and_its_side_the_literals(tmp_path: Path) ->
     assert decode(json.loads(encode(recorded[0]))) == recorded[0], "sending on what was read changes nothing"
     found = checked(folder)
     assert (found.ok, found.kept, found.erased) == (True, 4, 0)
+
+
+def test_an_event_that_comes_twice_in_a_batch_keeps_the_literals_it_was_recorded_with(tmp_path: Path) -> None:
+    first = secret_event()
+    again = replace(first, literals=Literals(values=("'m'",)))
+    with writer(tmp_path / "log") as running, contextlib.closing(AuditClient(running.socket)) as client:
+        assert set(client.append_all([first, again] * 20)) == {0}
+        assert client.append(again) == 0
+    assert SideReader(side_of(tmp_path / "log")).find(0, first.event_id) == first.literals
+    assert (checked(tmp_path / "log").ok, checked(tmp_path / "log").kept) == (True, 1)
 
 
 def test_the_same_literals_have_another_commitment_each_time() -> None:

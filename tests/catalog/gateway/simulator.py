@@ -31,6 +31,7 @@ from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
     RecordFailed,
+    RecordUnsure,
     ScannedTable,
     SessionId,
     SessionIdentity,
@@ -55,6 +56,7 @@ class GuardSimulator:
     outbox_files: tuple[OutboxFile, ...] = ()
     recording: bool = True
     failing: frozenset[QueryEventKind] = frozenset()
+    unheard: frozenset[QueryEventKind] = frozenset()  # recorded, but nobody is told
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def grant(
@@ -97,7 +99,10 @@ class GuardSimulator:
         with self.lock:
             if not self.recording or event.kind in self.failing:
                 raise RecordFailed("record-failed", ko="기록 불가", en="cannot record")
-            self.events.append(event)
+            if (event.query_id, _step(event)) not in {(e.query_id, _step(e)) for e in self.events}:
+                self.events.append(event)
+            if event.kind in self.unheard:
+                raise RecordUnsure("record-failed", ko="기록 불명", en="cannot tell")
             return len(self.events)
 
     def submit_export(
@@ -118,6 +123,10 @@ class GuardSimulator:
         """Kinds of recorded events in order."""
         with self.lock:
             return [e.kind for e in self.events if query_id in (None, e.query_id)]
+
+
+def _step(event: QueryEvent) -> str:
+    return event.kind if event.kind in (QueryEventKind.ADMITTED, QueryEventKind.REFUSED) else "end"
 
 
 @dataclass(frozen=True)

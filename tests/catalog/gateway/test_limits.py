@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
+from catalog.gateway.refusals import GatewayError
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
 from tests.catalog.gateway.conftest import DESCRIPTIONS, ROWS
@@ -115,3 +116,21 @@ def test_one_session_with_many_queries_holds_up_no_other(warehouse: Warehouse, r
         until(lambda: made.broker.stats()["waiting"] == 10)
         assert run(other, "SELECT 1 AS a").num_rows == 1
         assert made.broker.stats()["waiting"] >= 7, "it came in its round, not after all the others"
+
+
+def test_a_question_of_the_gateways_own_that_takes_too_long_or_fails_says_so(tight: Installation) -> None:
+    tight.open()
+    ((session, *_),) = tight.broker._open.values()
+    worker = session._workers.ready(session.workspace())
+    with pytest.raises(GatewayError) as late:
+        worker.inspect("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range < b.range", 0.2)
+    assert late.value.reason == "check-too-slow"
+    assert "0.2초" in late.value.ko and "took over 0.2 seconds" in late.value.en
+    with pytest.raises(GatewayError) as failed:
+        worker.inspect("SELECT no_such_column", 5)
+    assert failed.value.reason == "check-failed"
+    assert worker.inspect("SELECT 42", 5) == [[42]]
+    worker.stop()
+    with pytest.raises(GatewayError) as gone:
+        worker.inspect("SELECT 42", 5)
+    assert gone.value.reason == "worker-unavailable"

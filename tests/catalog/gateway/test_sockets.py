@@ -67,6 +67,18 @@ def test_only_the_worker_may_write_sockets_and_others_only_connect(gateway: Inst
     assert (folder / "data" / "worker-1.sock").stat().st_mode & 0o777 == 0o777
 
 
+def test_the_socket_of_a_worker_that_has_gone_does_not_stay(gateway: Installation, client: Any) -> None:
+    run(client, "SELECT 1")
+    (folder,) = (gateway.run / "gateway").glob("[0-9a-f]*/data")
+    gateway.starter.kill("query_worker")
+    until(lambda: not list(folder.glob("worker-1.sock")))
+    run(client, "SELECT 1")
+    assert [file.name for file in folder.glob("worker-*.sock")] == ["worker-2.sock"]
+    (folder / "worker-7.sock").touch()  # of a broker that was killed
+    gateway.restart()
+    assert not (folder / "worker-7.sock").exists()
+
+
 def test_a_worker_leaves_when_its_broker_does(gateway: Installation, client: Any) -> None:
     run(client, "SELECT 1")
     (pid,) = gateway.starter.pids("query_worker")

@@ -6,13 +6,16 @@ import ast
 import json
 import os
 import resource
+import select
 import socket
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.control import ControlClosed, receive, send
@@ -81,6 +84,32 @@ def test_an_expired_ticket_is_reported(run_folder: Path) -> None:
     ended = receive(control)
     assert (ended["op"], ended["status"], ended["reason"]) == ("finished", "failed", "ticket-expired")
     control.close()
+    starter.close()
+
+
+def test_a_worker_whose_broker_was_killed_leaves_its_readers(run_folder: Path) -> None:
+    """What a killed broker had not read yet makes its end an error: the worker goes all the same."""
+    starter = PlainStarter()
+    started, control = starter.start_worker("x", 1, [], 1)
+    send(control, configuration(run_folder))
+    assert receive(control)["op"] == "ready"
+    send(control, {**ORDER, "op": "admit", "handle": "ab" * 24, "seconds": 60, "ttl": 60})
+    assert receive(control)["op"] == "admitted"
+    told: list[Exception] = []
+
+    def read() -> None:
+        try:
+            flight.connect(f"grpc+unix://{run_folder}/w.sock").do_get(flight.Ticket(bytes.fromhex("ab" * 24)))
+        except flight.FlightError as error:
+            told.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert select.select([control], [], [], 10)[0]  # it asks for its turn, and nobody reads that
+    control.close()
+    assert started.process.wait(10) is not None
+    reader.join(10)
+    assert told
     starter.close()
 
 

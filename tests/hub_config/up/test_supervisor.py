@@ -22,7 +22,7 @@ from catalog.sandbox.errors import SandboxError
 from catalog.sandbox.isolation import Isolation, choose
 from hub_config.launcher.places import service_uid
 from hub_config.settings import Settings, load
-from hub_config.up import state
+from hub_config.up import state, supervisor
 from hub_config.up.once import run_once
 from hub_config.up.ready import answers
 from hub_config.up.state import CannotStart
@@ -48,12 +48,12 @@ def settings(isolation: Isolation) -> Iterator[Settings]:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, isolation: Isolation, *names: str) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(settings, isolation)
+    made = Supervisor(settings, isolation)
     try:
-        await supervisor.start(*names)
-        yield supervisor
+        await made.start(*names)
+        yield made
     finally:
-        await supervisor.stop()
+        await made.stop()
 
 
 def pid_of(settings: Settings, name: str) -> int:
@@ -127,6 +127,47 @@ async def test_a_killed_service_comes_back(settings: Settings, isolation: Isolat
                 answers, settings, "audit"
             ):
                 await asyncio.sleep(0.1)
+
+
+async def test_one_that_does_not_stay_is_started_ever_less_often_and_comes_back_when_it_can(
+    settings: Settings,
+    isolation: Isolation,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "CALM", 1000.0)
+    async with running(settings, isolation, "audit"):
+        first, key = pid_of(settings, "audit"), settings.state / "audit" / "public_key"
+        text = key.read_text("ascii")
+        key.write_text("nonsense\n")
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(40):
+            while len(caplog.records) < 4:
+                await asyncio.sleep(0.05)
+            key.write_text(text)
+            while not await asyncio.to_thread(answers, settings, "audit"):
+                await asyncio.sleep(0.05)
+    pauses = [float(record.getMessage().split(" in ")[1].split(" s ")[0]) for record in caplog.records[:4]]
+    assert pauses == [0.25, 0.5, 1.0, 2.0]
+
+
+async def test_one_that_stayed_is_started_again_at_once(
+    settings: Settings,
+    isolation: Isolation,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "CALM", 0.0)
+    async with running(settings, isolation, "audit"):
+        for number in (1, 2):
+            before = pid_of(settings, "audit")
+            os.kill(before, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                while pid_of(settings, "audit") == before:
+                    await asyncio.sleep(0.02)
+            assert [record.getMessage() for record in caplog.records] == [
+                "audit ended; starting it again in 0 s (0)"
+            ] * number
 
 
 async def test_a_service_that_cannot_start_names_its_log(settings: Settings, isolation: Isolation) -> None:

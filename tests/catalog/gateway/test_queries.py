@@ -1,0 +1,116 @@
+"""The ledger where nobody can tell what the log has: every query on record gets one end, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from catalog.gateway import queries
+from catalog.gateway.guard import QueryEvent, QueryEventKind, QueryId, SessionId, SessionIdentity
+from catalog.gateway.metrics import Metrics
+from catalog.gateway.queries import Ledger
+from catalog.gateway.refusals import GatewayError
+from tests.catalog.gateway.simulator import GuardSimulator, until
+
+IDENTITY = SessionIdentity(session_id=SessionId("0" * 20), person="minji", project="open-data")
+ADMITTED, FINISHED, FAILED = QueryEventKind.ADMITTED, QueryEventKind.FINISHED, QueryEventKind.FAILED
+
+
+@pytest.fixture
+def guard() -> GuardSimulator:
+    return GuardSimulator()
+
+
+@pytest.fixture
+def ledger(guard: GuardSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setattr(queries, "RETRY", 0.02)
+    made = Ledger(guard, tmp_path, Metrics())
+    yield made
+    made.close()
+
+
+def admission(name: str = "q1") -> QueryEvent:
+    return QueryEvent(
+        kind=ADMITTED, query_id=QueryId(name), identity=IDENTITY, time=datetime.now(UTC), statement="SELECT 1"
+    )
+
+
+def test_an_admission_that_may_be_on_record_gives_no_rows_and_gets_an_end(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path
+) -> None:
+    """The writer died between its sync and its answer."""
+    guard.unheard = frozenset({ADMITTED})
+    with pytest.raises(GatewayError) as failed:
+        ledger.admit(admission(), 1)
+    assert failed.value.reason == "record-unavailable"
+    assert guard.kinds() == ["admitted"]
+    guard.unheard = frozenset()
+    until(lambda: guard.kinds() == ["admitted", "failed"])
+    assert guard.events[-1].reason == "record-unavailable"
+    until(lambda: not list(tmp_path.iterdir()))
+
+
+def test_an_admission_that_is_not_on_record_leaves_nothing(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path
+) -> None:
+    guard.recording = False
+    with pytest.raises(GatewayError):
+        ledger.admit(admission(), 1)
+    assert not list(tmp_path.iterdir())
+    assert ledger.counts == (0, 0)
+
+
+def test_a_broker_that_dies_while_it_owes_an_end_is_followed_by_one_that_pays_it(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path
+) -> None:
+    """With the end on record already, though nobody was told; without it; without its admission too."""
+    ledger.admit(admission("told"), 1)
+    guard.unheard = frozenset({FINISHED})
+    ledger.end(QueryId("told"), FINISHED)
+    ledger.admit(admission("open"), 1)
+    ledger.close()
+    guard.recording = False
+    lost = tmp_path / "lost.json"
+    lost.write_text((tmp_path / "open.json").read_text().replace('"open"', '"lost"'))
+    following = Ledger(guard, tmp_path, Metrics())
+    assert following.recover() == 3
+    assert following.counts == (0, 3)
+    guard.recording, guard.unheard = True, frozenset()
+    until(lambda: following.counts == (0, 0))
+    following.close()
+    assert {name: guard.kinds(name) for name in ("told", "open", "lost")} == {
+        "told": ["admitted", "finished"],
+        "open": ["admitted", "failed"],
+        "lost": ["admitted", "failed"],
+    }
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_end_that_is_never_taken_holds_up_no_other(guard: GuardSimulator, ledger: Ledger) -> None:
+    ledger.admit(admission("bad"), 1)
+    ledger.admit(admission("good"), 1)
+    guard.failing = frozenset({FINISHED, FAILED})
+    ledger.end(QueryId("bad"), FAILED)
+    ledger.end(QueryId("good"), FINISHED)
+    guard.failing = frozenset({FAILED})
+    until(lambda: guard.kinds("good") == ["admitted", "finished"])
+    assert ledger.counts == (0, 1)
+
+
+def test_nothing_is_admitted_while_too_much_is_owed(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_OWED", 1)
+    ledger.admit(admission("first"), 1)
+    guard.failing = frozenset({FINISHED})
+    ledger.end(QueryId("first"), FINISHED)
+    with pytest.raises(GatewayError) as failed:
+        ledger.admit(admission("second"), 1)
+    assert failed.value.reason == "record-unavailable"
+    assert guard.kinds("second") == []
+    guard.failing = frozenset()
+    until(lambda: ledger.counts == (0, 0))
+    ledger.admit(admission("third"), 1)
