@@ -15,8 +15,14 @@ import duckdb
 from .control import Control, bound
 
 MEMORY = 1 << 30  # address space used beyond the start [bytes]
-SERIALISE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := false)"
-DESERIALISE = "SELECT json_deserialize_sql(?::JSON)"
+QUESTIONS = {
+    "serialise": "SELECT json_serialize_sql({}, skip_default := false)",
+    "deserialise": (
+        "SELECT json_serialize_sql(text, skip_default := false), text "
+        "FROM (SELECT json_deserialize_sql({}::JSON) AS text)"
+    ),
+}
+SHORT = 1 << 16  # what is asked of a prepared question [bytes]; planning one anew takes longer than answering
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -32,8 +38,10 @@ def connect() -> duckdb.DuckDBPyConnection:
             "memory_limit": "256MB",
         }
     )
+    connection.execute("PRAGMA disable_optimizer")  # there is nothing to gain on these two
     connection.execute("SET lock_configuration = true")
-    connection.execute(SERIALISE, ["SELECT 1"]).fetchall()
+    for name, question in QUESTIONS.items():
+        connection.execute(f"PREPARE {name} AS {question.format('decode(unhex($1::VARCHAR))')}")
     return connection
 
 
@@ -41,16 +49,21 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
     """One question, one answer; whatever goes wrong is an error with the engine's words."""
     try:
         if message["op"] == "serialise":
-            return {"tree": _one(connection, SERIALISE, message["text"])}
-        text = _one(connection, DESERIALISE, message["tree"])
-        return {"text": text, "tree": _one(connection, SERIALISE, text)}
+            (tree,) = _asked(connection, "serialise", message["text"])
+            return {"tree": tree}
+        tree, text = _asked(connection, "deserialise", message["tree"])
+        return {"text": text, "tree": tree}
     except (duckdb.Error, MemoryError, UnicodeError) as error:
         return {"error": str(error)[:500]}
 
 
-def _one(connection: duckdb.DuckDBPyConnection, question: str, value: str) -> Any:
-    row = connection.execute(question, [value]).fetchone()
-    return None if row is None else row[0]
+def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tuple[Any, ...]:
+    """The answer's row. EXECUTE takes no bound value: it is given digits, which cannot end a literal."""
+    if len(value) > SHORT:
+        found = connection.execute(QUESTIONS[name].format("?::VARCHAR"), [value])
+    else:
+        found = connection.execute(f"EXECUTE {name}('{value.encode().hex()}')")
+    return found.fetchone() or ()
 
 
 def main() -> int:

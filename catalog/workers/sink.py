@@ -17,6 +17,7 @@ from .control import framed
 
 LOOK = 200  # how often a reader that does not read is looked at [ms]
 PATIENCE = 5.0  # how long one may still keep a query that has to stop [s]
+SMALL = 64 << 10  # what waits for more, so that a small result wakes its reader once or twice [bytes]
 
 
 class Sink:
@@ -37,40 +38,47 @@ class Sink:
         self._stopped = stopped
         self._gone = _poll(fd, select.POLLRDHUP)
         self._room = _poll(fd, select.POLLOUT)
+        self._kept = bytearray()  # not sent yet
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Write one message; nobody may be there to read it any more."""
+    def say(self, message: dict[str, Any], *, more: bool = False) -> None:
+        """Write one message; nobody may be there to read it any more.
+
+        Parameters
+        ----------
+        more
+            Whether it may wait for what follows.
+        """
         with contextlib.suppress(OSError):
             self.write(framed(message))
+            if not more:
+                self.flush()
 
     def write(self, data: Any) -> int:
-        """Write all of a buffer.
+        """Write all of a buffer; a small one may wait for `flush`.
 
         Raises
         ------
         OSError
             The reader has gone, or did not read for too long after the query had to stop.
         """
-        try:
-            return self._write(memoryview(data).cast("B"))
-        except OSError:
-            self.broken = True
-            raise
-
-    def _write(self, rest: memoryview) -> int:
-        size, deadline = rest.nbytes, 0.0
-        while rest.nbytes:
-            try:
-                rest = rest[self._socket.send(rest) :]
-            except BlockingIOError:
-                if not self._room.poll(LOOK) and self._stopped():
-                    deadline = deadline or time.monotonic() + PATIENCE
-                    if time.monotonic() > deadline:
-                        raise TimeoutError("the reader does not read") from None
-        return size
+        rest = memoryview(data).cast("B")
+        if len(self._kept) + rest.nbytes <= SMALL:
+            self._kept += rest
+        else:
+            self.flush()
+            self._send(rest)
+        return rest.nbytes
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Send what waits.
+
+        Raises
+        ------
+        OSError
+            As for `write`.
+        """
+        kept, self._kept = self._kept, bytearray()
+        self._send(memoryview(kept))
 
     def is_cancelled(self) -> bool:
         """Whether the reader has gone."""
@@ -79,6 +87,23 @@ class Sink:
     def close(self) -> None:
         """The reader sees the end."""
         self._socket.close()
+
+    def _send(self, rest: memoryview) -> None:
+        if self.broken:  # something was cut off: nothing after it could be read
+            raise BrokenPipeError("a write failed before")
+        deadline = 0.0
+        try:
+            while rest.nbytes:
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except BlockingIOError:
+                    if not self._room.poll(LOOK) and self._stopped():
+                        deadline = deadline or time.monotonic() + PATIENCE
+                        if time.monotonic() > deadline:
+                            raise TimeoutError("the reader does not read") from None
+        except OSError:
+            self.broken = True
+            raise
 
 
 def _poll(fd: int, events: int) -> select.poll:

@@ -208,6 +208,48 @@ def test_what_is_written_into_a_result_changes_nothing(local: Local) -> None:
     assert found.to_pylist() == [{"n": ROWS}]
 
 
+def test_a_large_result_uses_its_memory_again(gateway: Installation, local: Local) -> None:
+    """The engine's batches do not take fresh pages each time [faults of 4 KiB]."""
+    text = "SELECT i, i + 1 AS j, i + 2 AS k FROM range(6000000) r(i)"
+    assert query(local, text).nbytes >= 144_000_000
+    (worker,) = gateway.starter.pids("query_worker")
+    before = minor_faults(worker)
+    query(local, text)
+    assert minor_faults(worker) - before < 144_000_000 // 4096 // 4
+
+
+def minor_faults(pid: int) -> int:
+    """Of a process until now (proc_pid_stat(5))."""
+    return int(Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[7])
+
+
+def test_rows_that_are_no_rows_are_said_to_be_none() -> None:
+    """What a worker in strange hands may write: offsets beyond their data, and lengths beyond reason."""
+    table = pa.table({"t": ["a" * 9] * 9})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    good = stream.getvalue().to_pybytes()
+    offsets = struct.pack("<10i", *range(0, 90, 9))
+    for bad in (
+        good.replace(offsets, struct.pack("<10i", *range(0, 80, 9), 1 << 30)),
+        good.replace(offsets, struct.pack("<10i", -9, *range(9, 90, 9))),
+        good.replace(struct.pack("<q", 81), struct.pack("<q", 1 << 60)),
+        good[:8] + b"\xff" * 16 + good[24:],
+        good[: len(good) // 2],
+    ):
+        assert bad != good
+        ours, theirs = socket.socketpair()
+        with ours:
+            send(ours, {})
+            ours.sendall(bad)
+            send(ours, {})  # all is well, it says
+            ours.shutdown(socket.SHUT_WR)
+            with pytest.raises(QueryFailed) as failed:
+                rows(LocalStream(theirs, {}, lambda _: {}))
+        assert failed.value.reason == "worker-died"
+
+
 def test_connections_of_a_session_are_bounded(address: Path) -> None:
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(dialled(address)) for _ in range(MOST_CLIENTS)]

@@ -15,11 +15,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.control import ControlClosed, receive, send
-from catalog.workers import query_worker
+from catalog.workers import parser, query_worker
 from tests.catalog.gateway.simulator import REPO, PlainStarter
 
 PROGRAMS = REPO / "catalog" / "workers"
@@ -54,6 +55,24 @@ def test_a_parser_answers_in_order_and_leaves_with_its_broker() -> None:
     assert "error" in receive(control)
     control.close()
     assert started.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("size", [1, parser.SHORT], ids=["prepared", "long"])
+@pytest.mark.parametrize(
+    "text", ["'", "''", "\\'", "x'); SELECT ('", "$1", "한 \n\t", "\u0085\u2028🙂", '"', "%s"]
+)
+def test_a_text_is_a_value_to_the_parser_whatever_is_in_it(text: str, size: int) -> None:
+    """The prepared question and the bound one give the engine's own answer, and the text comes back."""
+    literal = "SELECT '" + (text * (size // len(text) + 1)).replace("'", "''") + "' AS a"
+    with duckdb.connect() as plain, parser.connect() as connection:
+        (tree,) = (
+            plain.execute("SELECT json_serialize_sql(?, skip_default := false)", [literal]).fetchone() or ()
+        )
+        assert parser.answer(connection, {"op": "serialise", "text": literal}) == {"tree": tree}
+        assert parser.answer(connection, {"op": "deserialise", "tree": tree})["text"] == literal
+        assert "error" in parser.answer(connection, {"op": "deserialise", "tree": text})
+        broken = json.loads(parser.answer(connection, {"op": "serialise", "text": text * size})["tree"])
+        assert broken["error"] is True
 
 
 def configuration(folder: Path, **more: Any) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class LocalStream:
                     batch = self._reader.read_next_batch()
                 except StopIteration:
                     break
+                batch.validate()  # its lengths and the ends of its offsets
                 self._received += batch.num_rows
                 yield batch
             if self._stopped:
