@@ -354,8 +354,9 @@ def keep_memory() -> None:
     from the kernel and go back: kept as well, sorts that spill met the limit of memory.
     """
     adjust = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
-    for kind, size in KEEPS.items() if adjust is not None else ():
-        adjust(kind, size)
+    if adjust is not None:
+        for kind, size in KEEPS.items():
+            adjust(kind, size)
 
 
 def main() -> int:
