@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from catalog.gateway.sql.scans import Demands
 from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.statement import Statement
 from catalog.gateway.workspace import Table, names_of, quoted
+
+_ORDERED = re.compile(r"\bORDER\s+BY\b", re.I)  # anywhere: to be safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,25 @@ class Admission:
     """A recorded query: the ticket that runs it once, where, and what its reader should know.
 
     Where the reader gave a socket to write into, the query runs already and its ticket is good for nothing.
+    For several readers it is known how the rows look: an Arrow IPC message.
     """
 
     query_id: QueryId
     ticket: bytes
     location: str
     facts: Mapping[str, Any]
+    readers: int = 1
+    schema: bytes = b""
+
+    @property
+    def tickets(self) -> tuple[bytes, ...]:
+        """One for each reader, whose share of the rows is the worker's to say."""
+        return tickets_of(self.ticket, self.readers)
+
+
+def tickets_of(ticket: bytes, readers: int) -> tuple[bytes, ...]:
+    """A ticket for each of the readers of one query."""
+    return (ticket,) if readers == 1 else tuple(ticket + bytes([number]) for number in range(readers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +95,8 @@ class Work:
         Table → the one file of it that is read, by its number, where a part of a table is asked for.
     files, scans
         Table → the files the worker reads of it, where not all; and what is read, for the record.
+    readers
+        Who takes the rows at once, each a share of them.
     """
 
     runs: str
@@ -97,6 +115,7 @@ class Work:
     part: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scans: tuple[Scan, ...] = ()
+    readers: int = 1
 
     @classmethod
     def of(cls, statement: Statement, parameters: Parameters) -> Work:
@@ -110,6 +129,12 @@ class Work:
             named=statement.named,
             parameters=parameters,
         )
+
+    def shared_by(self, readers: int) -> int:
+        """How many readers its rows may go to: one, where they may have an order or are kept together."""
+        kept = self.explain or self.save_as or self.lists or self.evidence is not None
+        whole = kept or _ORDERED.search(self.runs)
+        return 1 if whole else readers
 
     @property
     def recorded(self) -> str:

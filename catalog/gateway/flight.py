@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.flight as flight
 
 from catalog.errors import CatalogError
@@ -27,6 +28,23 @@ PARTITION = b"campus.partition:"  # a descriptor command: this prefix, then JSON
 STATEMENT = b"campus.statement:"  # likewise: query, parameters, save_as
 TRANSACTION = re.compile(r"\s*(?:(?:begin|start)(?: transaction)?|commit|rollback)\s*;?\s*", re.I | re.A)
 NOTHING = "SELECT 'read only' AS transaction WHERE false"
+READERS = "campus-readers"  # header of a call: how many endpoints its result may have
+MOST_READERS = 8
+_FEW = re.compile(rf"[1-{MOST_READERS}]")
+
+
+class _Readers(flight.ServerMiddlewareFactory):
+    """Keeps the header for the call."""
+
+    def start_call(self, info: Any, headers: Any) -> Any:
+        """Nothing where it was not sent."""
+        values = headers.get(READERS)
+        return _Said(str(values[0])) if values else None
+
+
+class _Said(flight.ServerMiddleware):
+    def __init__(self, value: str) -> None:
+        self.value = value
 
 
 class SessionServer(flight.FlightServerBase):
@@ -35,15 +53,25 @@ class SessionServer(flight.FlightServerBase):
     def __init__(self, address: str, session: SessionGateway, actions: Actions) -> None:
         self._session = session
         self._actions = actions
-        super().__init__(address)
+        super().__init__(address, middleware={READERS: _Readers()})
 
     def locations(self, admission: Admission) -> list[Any]:
         """Where the ticket of an admission is good."""
         return [admission.location]
 
+    def readers(self, context: Any) -> int:
+        """How many readers the caller has for the rows, by the call's header."""
+        said = context.get_middleware(READERS)
+        if said is None:
+            return 1
+        if not _FEW.fullmatch(said.value):
+            raise refusals.malformed(f"{READERS}: 1-{MOST_READERS}")
+        return int(said.value)
+
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
-        """Decide, record, and say where the single-use ticket is good."""
+        """Decide, record, and say where the single-use tickets are good."""
         with errors():
+            readers = self.readers(context)
             command = bytes(descriptor.command or b"")
             if command.startswith(PARTITION):
                 return self._info(descriptor, self._partition(command[len(PARTITION) :]))
@@ -51,10 +79,13 @@ class SessionServer(flight.FlightServerBase):
                 return self._info(descriptor, self._statement(command[len(STATEMENT) :]))
             name, message = _decoded(command)
             if name == "CommandStatementQuery":
-                return self._info(descriptor, self._session.query(_nothing_or(message.query)))
+                text = _nothing_or(message.query)
+                return self._info(descriptor, self._session.query(text, readers=readers))
             if name == prepared.COMMAND:
                 query, values = prepared.opened(message.prepared_statement_handle)
-                return self._info(descriptor, self._session.query(_nothing_or(query), values))
+                return self._info(
+                    descriptor, self._session.query(_nothing_or(query), values, readers=readers)
+                )
             _demand_listing(name)
             schema = listing(name, message, self._session.workspace()).schema
             return flight.FlightInfo(
@@ -99,10 +130,13 @@ class SessionServer(flight.FlightServerBase):
             return [json.dumps(answer, ensure_ascii=False).encode()]
 
     def _info(self, descriptor: Any, admission: Admission) -> Any:
-        endpoint = flight.FlightEndpoint(flight.Ticket(admission.ticket), self.locations(admission))
+        where = self.locations(admission)
+        endpoints = [flight.FlightEndpoint(flight.Ticket(ticket), where) for ticket in admission.tickets]
         metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
-        unknown: Any = None  # the worker says the schema with the first rows
-        return flight.FlightInfo(unknown, descriptor, [endpoint], -1, -1, app_metadata=metadata)
+        schema: Any = None  # the worker says it with the first rows; who reads several has to know it before
+        if admission.schema:
+            schema = pa.ipc.read_schema(pa.py_buffer(admission.schema))
+        return flight.FlightInfo(schema, descriptor, endpoints, -1, -1, app_metadata=metadata)
 
     def _statement(self, body: bytes) -> Admission:
         request = _json(body)

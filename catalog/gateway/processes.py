@@ -246,6 +246,11 @@ class WorkerProcess:
         columns = self._inspect(seconds + LATE, op="plan", **order, seconds=seconds).get("columns")
         return frozenset(map(str, columns)) if isinstance(columns, list) else None
 
+    def schema(self, order: Mapping[str, Any], seconds: float) -> bytes:
+        """How the rows would look, as an Arrow IPC message; empty if there is no word on it in time."""
+        found = self._inspect(seconds + LATE, op="schema", **order, seconds=seconds).get("schema")
+        return bytes.fromhex(str(found or ""))
+
     def _inspect(self, wait: float, **question: Any) -> Mapping[str, Any]:
         """The answer to a question of the gateway's own; empty where it died, or `late`."""
         number = secrets.token_hex(8)

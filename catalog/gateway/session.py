@@ -15,7 +15,7 @@ from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
-from catalog.gateway.admission import Admission, QueryLimits, Work
+from catalog.gateway.admission import Admission, QueryLimits, Work, tickets_of
 from catalog.gateway.footprint import Footprints
 from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
@@ -47,6 +47,7 @@ __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 
 LOG = logging.getLogger(__name__)
 TICKET_SECONDS: Final = 60.0
+SCHEMA_SECONDS: Final = 2.0  # within which a worker says how rows will look, for several readers [s]
 ID_BYTES: Final = 8
 WEARS: Final = {"memory-limit", "spill-limit", "time-limit"}  # the engine keeps much of what it took
 
@@ -110,6 +111,7 @@ class SessionGateway:
         parameters: Parameters = NONE,
         save_as: str | None = None,
         into: socket.socket | None = None,
+        readers: int = 1,
     ) -> Admission:
         """Decide on a person's statement, record it, and give a ticket or begin to run it.
 
@@ -122,6 +124,8 @@ class SessionGateway:
             row: rows and bytes of all saved tables.
         into
             Where the worker writes the rows; without it they wait for the ticket.
+        readers
+            Who wants to take the rows at once; rows with an order go to one.
 
         Raises
         ------
@@ -165,6 +169,7 @@ class SessionGateway:
             if save_as is not None:
                 self.saved.demand_free(save_as, self._open_queries(), statement.tables)
             work = replace(work, save_as=save_as or "", saved=frozenset(used), into=into)
+            work = replace(work, readers=work.shared_by(readers))
             return self.admit(workspace, [tables[name] for name in sorted(tables)], work)
 
     def drop(self, name: str) -> bool:
@@ -302,6 +307,8 @@ class SessionGateway:
         generation = worker.generation
         self.saved.sources(work.saved, generation)
         work = self._footprints.measured(worker, tables, work)
+        schema = worker.schema(work.order, SCHEMA_SECONDS) if work.readers > 1 else b""
+        work = work if schema else replace(work, readers=1)
         event = QueryEvent(
             kind=QueryEventKind.ADMITTED,
             query_id=query_id,
@@ -324,6 +331,8 @@ class SessionGateway:
                 self.saved.keep(work.save_as, query_id, generation, tables)
             limits = {"seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
             order = {**work.order, **limits}
+            if work.readers > 1:
+                order["tickets"] = [t.hex() for t in tickets_of(bytes.fromhex(handle), work.readers)]
             if work.into is None:
                 worker.admit(handle, order)
             else:
@@ -337,6 +346,8 @@ class SessionGateway:
             ticket=bytes.fromhex(handle),
             location=f"grpc+unix://{worker.listen}",
             facts={"query_id": query_id, **facts(tables, self._geometry), **work.facts},
+            readers=work.readers,
+            schema=schema,
         )
 
     def refusals_on_record(self, asked: str) -> AbstractContextManager[None]:

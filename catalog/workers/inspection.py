@@ -58,6 +58,19 @@ def planned(cursor: duckdb.DuckDBPyConnection, query: Query, seconds: float) -> 
         cursor.close()
 
 
+def schema_of(cursor: duckdb.DuckDBPyConnection, query: Query) -> str:
+    """How a statement's rows look, as an Arrow IPC message in hex; empty where it cannot run."""
+    try:
+        choose(cursor, query.files)
+        bare: Any = cursor.sql(f"SELECT * FROM ({query.sql}) LIMIT 0", params=query.parameters or None)  # noqa: S608
+        schema: pa.Schema = bare.to_arrow_table().schema
+        return schema.serialize().to_pybytes().hex()
+    except (duckdb.Error, MemoryError, ValueError, pa.ArrowException):
+        return ""  # when it runs it says why
+    finally:
+        cursor.close()
+
+
 def _columns(cursor: duckdb.DuckDBPyConnection, sql: str, values: Any) -> list[str]:
     row = cursor.execute(f"EXPLAIN (FORMAT json) {sql}", values).fetchone()
     return plan.columns(row[1]) if row else []

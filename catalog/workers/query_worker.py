@@ -4,24 +4,25 @@ Standalone: the session's environment only. Messages with the broker (see `contr
 `admit {handle, sql, parameters, save_as, lists, explain, files, seconds, ttl}`, `run` of the same with the
 socket to write into, `go {handle}`, `cancel {query_id, reason, ko, en}` (the handle's start; words for its
 reader), `drop {name}`, `drain`; for the broker's own eyes `inspect {number, sql, seconds}`, answered
-`inspected {number, rows, late}`, and `plan` of what `admit` has, answered `inspected {number, columns}`; out
+`inspected {number, rows, late}`, and of what `admit` has `plan`, answered `inspected {number, columns}`, and
+`schema`, answered `inspected {number, schema}`; out
 `ready`, `broken`, `admitted`, `ask {handle}`, `progress {handle, rows, percent}`,
 `finished {handle, status, rows, bytes, seconds, reason, digest}`.
-An admitted handle is good once, for `ttl` seconds. When its reader is there the worker asks for its turn, and
-runs it at the broker's `go`; so does what is `run` and `waits`. The reader of what is run holds its socket.
-`save_as` keeps the rows as `campus.<name>` instead of sending them.
+An admitted handle is good once, for `ttl` seconds; in its place each of `tickets`, for several readers. When
+a reader is there the worker asks for its turn, and runs it at the broker's `go`; so does what is `run` and
+`waits`. The reader of what is run holds its socket. `save_as` keeps the rows as `campus.<name>` instead of
+sending them.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import duckdb
@@ -30,8 +31,10 @@ import pyarrow.flight as flight
 
 from . import plan
 from .control import Control, bound
-from .inspection import digest, inspected, planned
+from .inspection import digest, inspected, planned, schema_of
+from .memory import keep_memory
 from .query import CANCELLED, Query, choose, one_line, quoted, reason_of, words
+from .several import Several
 from .sink import Sink
 
 MOST_TOLD = 50  # stopped queries whose readers have not come yet
@@ -46,7 +49,6 @@ OFF = [
 ]
 LINGER = 2.0  # a draining worker stays after its last query: the end of the answer is still on its way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
-KEEPS = {-3: 4 << 20, -1: 64 << 20}  # malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD [bytes]
 
 
 def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -100,6 +102,7 @@ class Worker(flight.FlightServerBase):
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
         self.waiting: dict[str, Query] = {}
         self.running: dict[str, Query] = {}
+        self.shared: dict[str, Several] = {}  # by ticket, where there are several
         self.told: dict[str, dict[str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
         self.draining = False
@@ -107,20 +110,30 @@ class Worker(flight.FlightServerBase):
         super().__init__("grpc+unix://" + settings["listen"])
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.FlightDataStream:
-        """Run the statement behind a ticket, once."""
+        """Run the statement behind a ticket, once; of several tickets the first runs it for all."""
+        handle = ticket.ticket.hex()
         with self.lock:
-            query = self.waiting.pop(ticket.ticket.hex(), None)
+            several = self.shared.pop(handle, None)
+            query = self.waiting.pop(several.query.handle if several else handle, None)
             if query is not None:
                 self.running[query.handle] = query
-            told = self.told.pop(ticket.ticket.hex(), None)
+            told = self.told.pop(handle, None)
         if query is None:
+            if several is not None:
+                return several.stream()
             raise failed(told or words("unknown-ticket"))
         self.control.send(op="ask", handle=query.handle)
         try:
             reader = self.open(query, context)
         except BaseException as error:
-            raise failed(self.end(query, error)) from None
-        return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+            problem = failed(self.end(query, error))
+            if several is not None:
+                several.fail(problem)
+            raise problem from None
+        if several is None:
+            return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+        several.begin(reader.schema, self.batches(query, reader))
+        return several.stream()
 
     def run_into(self, query: Query, sink: Sink) -> None:
         """Run a statement into the socket that its reader holds already."""
@@ -211,7 +224,7 @@ class Worker(flight.FlightServerBase):
                 query.kept.append(batch)
             yield batch
 
-    def batches(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query, reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch]:
         """Batches as a Flight reader takes them; the end is reported whatever happens."""
         try:
             yield from self.counted(query, reader)
@@ -270,6 +283,10 @@ class Worker(flight.FlightServerBase):
             for query in expired:
                 query.reason = "ticket-expired"
                 self.end(query, duckdb.InterruptException("expired"))
+            with self.lock:
+                late = [k for k, s in self.shared.items() if s.query.expires < now]
+                for ticket in late:  # of a query that began they are no longer good either
+                    del self.shared[ticket]
             if idle:
                 os._exit(0)
 
@@ -287,6 +304,8 @@ class Worker(flight.FlightServerBase):
                     query = Query(message)
                     with self.lock:
                         self.waiting[handle] = query
+                        several = Several(query, failed(words("cancelled")))
+                        self.shared |= dict.fromkeys(message.get("tickets", ()), several)
                     self.control.send(op="admitted", handle=handle)
                 case "run":
                     query = Query(message)
@@ -304,7 +323,7 @@ class Worker(flight.FlightServerBase):
                 case "cancel":
                     said = str(message.get("ko", "")), str(message.get("en", ""))
                     self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
-                case "inspect" | "plan":
+                case "inspect" | "plan" | "schema":
                     threading.Thread(target=self.inspect, args=(message,), daemon=True).start()
                 case "drop":
                     self.drop(str(message["name"]))
@@ -315,11 +334,14 @@ class Worker(flight.FlightServerBase):
     def inspect(self, message: dict[str, Any]) -> None:
         """Answer a question of the broker's own."""
         number, seconds = message["number"], float(message["seconds"])
-        if message["op"] == "plan":
-            query = Query({"handle": "", "ttl": 0.0, **message})
-            self.control.send(
-                op="inspected", number=number, columns=planned(self.engine.cursor(), query, seconds)
+        if message["op"] != "inspect":
+            query, cursor = Query({"handle": "", "ttl": 0.0, **message}), self.engine.cursor()
+            found: dict[str, Any] = (
+                {"columns": planned(cursor, query, seconds)}
+                if message["op"] == "plan"
+                else {"schema": schema_of(cursor, query)}
             )
+            self.control.send(op="inspected", number=number, **found)
             return
         rows, late = inspected(open_cursor(self.engine), str(message["sql"]), seconds)
         self.control.send(op="inspected", number=number, rows=rows, late=late)
@@ -344,19 +366,6 @@ def failed(said: dict[str, str]) -> flight.FlightServerError:
     """The same as a Flight error; the details travel as JSON."""
     text = f"[{said['reason']}] {said['ko']} / {said['en']}"
     return flight.FlightServerError(text, json.dumps(said).encode())
-
-
-def keep_memory() -> None:
-    """Have the C library use a batch's memory again for the next one, instead of fresh pages each time.
-
-    A batch's columns are of a megabyte or so, which it otherwise gives back to the kernel at once; the faults
-    of taking it anew were a third of what a large numeric result cost the worker. Larger pieces still come
-    from the kernel and go back: kept as well, sorts that spill met the limit of memory.
-    """
-    adjust = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
-    if adjust is not None:
-        for kind, size in KEEPS.items():
-            adjust(kind, size)
 
 
 def main() -> int:
