@@ -263,9 +263,9 @@ def test_a_dashboard_keeps_nothing(settings: Settings, walls: Isolation, tmp_pat
     assert seen == [False, False, "/opt/campus/notebook/dashboard.ipynb"]
 
 
-def test_only_the_two_doors_have_the_network(settings: Settings, walls: Isolation) -> None:
+def test_only_the_doors_have_the_network(settings: Settings, walls: Isolation) -> None:
     networked = [name for name in SERVICES if profiles.service(settings, walls, name).network]
-    assert networked == ["remote", "gate"]
+    assert networked == ["remote", "gate", "health"]
 
 
 def stateful(settings: Settings, walls: Isolation) -> None:
