@@ -104,7 +104,7 @@ def ground() -> Iterator[Ground]:
         state.chmod(0o755)
         yield Ground(settings, granted, snapshot.files[0].path)
     finally:
-        shutil.rmtree(state)
+        shutil.rmtree(state, ignore_errors=True)  # the sockets of ended workers go by themselves
 
 
 def published() -> Publication:
