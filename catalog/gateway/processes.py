@@ -6,15 +6,16 @@ import contextlib
 import queue
 import secrets
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.ended import Ended, ended_of
 from catalog.gateway.governed import words
 from catalog.gateway.guard import SessionId
 from catalog.gateway.turns import Turns
@@ -22,6 +23,7 @@ from catalog.gateway.turns import Turns
 START_SECONDS: Final = 30.0
 PARSE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
+SEND_SECONDS: Final = 5.0  # a worker that takes no order for so long is ended
 LATE: Final = 0.5  # more than a plan may take, until nobody waits for it [s]
 
 
@@ -128,19 +130,6 @@ class SandboxedParser:
             stop_quietly(self._starter, started.sandbox_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A worker's word that a query is over."""
-
-    handle: str
-    status: str
-    rows: int
-    bytes: int
-    seconds: float
-    reason: str
-    digest: str = ""
-
-
 class WorkerProcess:
     """One generation of a session's worker."""
 
@@ -180,6 +169,8 @@ class WorkerProcess:
             raise refusals.worker_unavailable()
         self.pid = int(answer.get("pid", 0))  # as the worker sees itself: for tests with plain processes
         control.settimeout(None)
+        longest = struct.pack("ll", int(SEND_SECONDS), int(SEND_SECONDS % 1 * 1e6))
+        control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, longest)  # of writing alone
         threading.Thread(target=self._listen, daemon=True).start()
 
     def admit(self, handle: str, work: Mapping[str, Any]) -> None:
@@ -220,7 +211,7 @@ class WorkerProcess:
         try:
             with self._lock:  # so that a turn that comes at once is not told of first
                 waits = not self._ask(handle)
-                send(self._control, {"op": "run", "handle": handle, "waits": waits, **work}, into)
+                self._tell({"op": "run", "handle": handle, "waits": waits, **work}, into)
         except ControlClosed:
             self._over(handle)
             raise refusals.worker_unavailable() from None
@@ -297,13 +288,26 @@ class WorkerProcess:
 
     def _send(self, **message: Any) -> None:
         with self._lock:
-            send(self._control, message)
+            self._tell(message)
+
+    def _tell(self, message: dict[str, Any], descriptor: socket.socket | None = None) -> None:
+        """Send, under the lock; a worker that does not read is ended, since half a message may be on its way.
+
+        Whoever waits for the lock is then told at once that it has gone.
+        """
+        try:
+            send(self._control, message, descriptor)
+        except ControlClosed:
+            with contextlib.suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)
+            raise
 
     def _send_quietly(self, **message: Any) -> None:
         with contextlib.suppress(ControlClosed):  # its death is handled where it is read
             self._send(**message)
 
     def _listen(self) -> None:
+        """Hear it out. It may be in strange hands: it is heard about what it was given alone, and once."""
         try:
             while True:
                 message = receive(self._control)
@@ -311,19 +315,21 @@ class WorkerProcess:
                     event = self._admitted.get(str(message.get("handle")))
                     if event is not None:
                         event.set()
-                elif message.get("op") == "progress":
-                    self._progress[str(message["handle"])] = int(message["rows"]), float(message["percent"])
                 elif message.get("op") == "inspected":
-                    asked = self._asked.get(str(message.get("number")))
+                    asked = self._asked.pop(str(message.get("number")), None)
                     if asked is not None:
                         asked.put(message)
+                elif (handle := str(message.get("handle"))) not in self._unended:
+                    continue
+                elif message.get("op") == "progress":
+                    self._progress[handle] = int(message["rows"]), float(message["percent"])
                 elif message.get("op") == "ask":  # its reader is there
-                    handle = str(message["handle"])
-                    if handle in self._unended and self._ask(handle):
+                    if self._ask(handle):
                         self._send_quietly(op="go", handle=handle)
                 elif message.get("op") == "finished":
-                    self._over(str(message.get("handle")))
-                    self._on_ended(_ended(message))
+                    ended = ended_of(message)
+                    self._over(handle)
+                    self._on_ended(ended)
         except (ControlClosed, KeyError, TypeError, ValueError):
             pass  # gone, or talking nonsense: it is ended either way
         finally:
@@ -337,21 +343,6 @@ class WorkerProcess:
             self._control.close()
             stop_quietly(self._starter, self._started.sandbox_id)
             self._on_death(self)
-
-
-def _ended(message: dict[str, Any]) -> Ended:
-    try:
-        return Ended(
-            handle=str(message["handle"]),
-            status=str(message["status"]),
-            rows=int(message["rows"]),
-            bytes=int(message["bytes"]),
-            seconds=float(message["seconds"]),
-            reason=str(message["reason"]),
-            digest=str(message.get("digest", "")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ControlClosed("malformed end") from error
 
 
 def stop_quietly(starter: Starter, sandbox_id: str) -> None:

@@ -16,13 +16,14 @@ from typing import Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.admission import Admission, QueryLimits, Work, tickets_of
+from catalog.gateway.ended import Ended
 from catalog.gateway.footprint import Footprints
 from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.pins import Pins
-from catalog.gateway.processes import Ended, SandboxedParser, Starter
+from catalog.gateway.processes import SandboxedParser, Starter
 from catalog.gateway.queries import Ledger
 from catalog.gateway.saved import SavedTables
 from catalog.gateway.sql import functions

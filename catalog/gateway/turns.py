@@ -46,8 +46,15 @@ class Turns:
         threading.Thread(target=self._look, daemon=True).start()
 
     def ask(self, session: str, key: str, go: Callable[[], None]) -> bool:
-        """Whether it may run now; if not, `go` is called when it may, in a thread of its own."""
+        """Whether it may run now; if not, `go` is called when it may, in a thread of its own.
+
+        Asking again changes nothing.
+        """
         with self._lock:
+            if key in self._running.get(session, ()):
+                return True
+            if any(waiting.key == key for waiting in self._waiting.get(session, ())):
+                return False
             if not self._waiting.get(session) and self._room(session) and not self._first():
                 self._running.setdefault(session, {})[key] = self._clock()
                 return True

@@ -9,8 +9,9 @@ from typing import Any, Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.admission import QueryLimits
+from catalog.gateway.ended import Ended
 from catalog.gateway.guard import SessionId
-from catalog.gateway.processes import Ended, Starter, WorkerProcess
+from catalog.gateway.processes import Starter, WorkerProcess
 from catalog.gateway.turns import Turns
 from catalog.gateway.workspace import Places, Workspace, views
 
