@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.errors import CatalogError
+from catalog.gateway.listening import connections
 
 LOG = logging.getLogger(__name__)
 MAX_LINE: Final = 1 << 16
@@ -34,11 +35,7 @@ class AdminSocket:
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in connections(self._listener):
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

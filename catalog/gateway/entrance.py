@@ -22,6 +22,7 @@ from typing import Any, Final
 from catalog.gateway.actions import Actions
 from catalog.gateway.control import ControlClosed, receive
 from catalog.gateway.guard import Guard, Route, SessionId, SessionIdentity, Transport
+from catalog.gateway.listening import connections
 from catalog.gateway.queries import Ledger
 from catalog.gateway.remote import RemoteServer
 from catalog.gateway.session import SessionGateway
@@ -119,11 +120,7 @@ class Entrance:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                asking, _ = self._listener.accept()
-            except OSError:
-                return
+        for asking in connections(self._listener):
             if not self._asking.acquire(blocking=False):
                 asking.close()
                 continue

@@ -22,6 +22,7 @@ from typing import Any, Final
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.control import ControlClosed, receive, send
+from catalog.gateway.listening import connections
 from catalog.gateway.parameters import parameters
 from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
@@ -54,11 +55,7 @@ class LocalServer:
             open_socket.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
+        for client in connections(self._listener):
             with self._lock:
                 crowded = len(self._clients) >= MOST_CLIENTS
                 if not crowded:
@@ -69,17 +66,19 @@ class LocalServer:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with contextlib.suppress(ControlClosed):
-            while True:
-                self._answer(client, receive(client, MOST_REQUEST))
-        with self._lock:
-            self._clients.discard(client)
-        client.close()
+        try:
+            with contextlib.suppress(ControlClosed):
+                while True:
+                    self._answer(client, receive(client, MOST_REQUEST))
+        finally:
+            with self._lock:
+                self._clients.discard(client)
+            client.close()
 
     def _answer(self, client: socket.socket, request: Mapping[str, Any]) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
+        with contextlib.ExitStack() as stack:
             try:
+                ours, theirs = map(stack.enter_context, socket.socketpair())
                 admission = self._run(request, into=ours)
             except CatalogError as error:
                 send(client, {"error": _said(error)})

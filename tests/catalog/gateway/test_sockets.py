@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import resource
 import secrets
 import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.flight as flight
 import pytest
 
+from catalog.gateway.control import receive, send
 from catalog.gateway.guard import SessionId, SessionIdentity
 from catalog.gateway.messages import encode
 from tests.catalog.gateway.simulator import Installation, run, until
@@ -95,3 +101,44 @@ def test_nonsense_is_refused_politely(gateway: Installation, client: Any, comman
     with pytest.raises(flight.FlightUnauthorizedError) as refused:
         client.get_flight_info(flight.FlightDescriptor.for_command(command))
     assert reason(refused) == "malformed-request"
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Not one more may be opened by this process, the gateway's own: others may have taken them all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                stack.callback(os.close, os.dup(0))
+        yield
+
+
+def test_who_connects_while_descriptors_are_short_is_served_later(gateway: Installation) -> None:
+    folder = Path(gateway.open().removeprefix("grpc+unix://")).parent
+    statement = {"op": "query", "text": "SELECT 1", "parameters": None, "save_as": None}
+    with contextlib.ExitStack() as stack:
+        held, *others = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(5))
+        for connection in (held, *others):
+            connection.settimeout(20)
+        held.connect(str(folder / "local.sock"))
+        send(held, statement)
+        assert "facts" in receive(held)  # so parser and worker are there
+        until(lambda: gateway.guard.kinds()[-1:] == ["cancelled"])  # nobody took the rows
+        with no_descriptors():
+            send(held, statement)
+            said = receive(held)["error"]
+            for connection in others[:2]:  # the first has the one that was set aside for it
+                connection.connect(str(folder / "local.sock"))
+            for connection in others[2:]:
+                connection.connect(str(gateway.run / "gateway.sock"))
+            time.sleep(0.3)
+        assert (said["kind"], said["reason"]) == ("failed", "internal")
+        for connection in (held, *others[:2]):
+            send(connection, statement)
+            assert "facts" in receive(connection)
+        for connection in others[2:]:
+            connection.sendall(b'{"op": "ping"}\n')
+            assert json.loads(connection.recv(1000)) == {"ok": True}
