@@ -105,6 +105,9 @@ def parser() -> argparse.ArgumentParser:
     ):
         quality = commands.add_parser(name, help=text)
         quality.add_argument("--long", action="store_true", help="긴 시험까지 / long campaigns too")
+        quality.add_argument(
+            "--rounds", type=int, metavar="N", help="긴 시험의 반복 횟수 / rounds of each long campaign"
+        )
         quality.add_argument("rest", nargs=argparse.REMAINDER, help="pytest 인자 / arguments for pytest")
     return top
 

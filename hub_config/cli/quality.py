@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             _call(python, "-m", "mypy", "hub_config", "access_control", "catalog", "tests"),
         )
     pytest = (python, "-m", "pytest", *([] if arguments.long else ["-m", "not long"]))
+    if arguments.rounds:
+        pytest += ("--rounds", str(arguments.rounds))
     if arguments.rest:
         return max(checks, _call(*pytest, *arguments.rest))
     beside = ("-n", str(len(os.sched_getaffinity(0))), "--dist", "loadfile", f"--ignore={STORIES}")

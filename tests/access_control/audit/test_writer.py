@@ -296,13 +296,9 @@ def kill_rounds(folder: Path, rounds: int) -> None:
     assert found.ok and found.kept > rounds, found.problems
 
 
-def test_killed_under_load_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
-    kill_rounds(tmp_path, 5)
-
-
-@pytest.mark.long
-def test_killed_hundreds_of_times(tmp_path: Path) -> None:
-    kill_rounds(tmp_path, 300)
+@pytest.mark.campaign(5, 300)
+def test_killed_under_load_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path, rounds: int) -> None:
+    kill_rounds(tmp_path, rounds)
 
 
 def test_another_user_is_not_served(running: WriterProcess) -> None:

@@ -28,7 +28,7 @@ from tests.catalog.gateway.statements import LEGITIMATE, hostile
 from tests.catalog.gateway.test_tree import FUNCTIONS, PARSER, HereParser
 
 LISTED = dict.fromkeys(GRANTED, COLUMNS)
-AMOUNTS = [2_000, pytest.param(50_000, marks=pytest.mark.long)]
+FEW = 2_000  # always the same; the long campaigns draw others each time
 
 
 class Sent(HereParser):
@@ -73,11 +73,11 @@ def test_the_judge_sees_what_is_read(judge: Judge) -> None:
     }
 
 
-@pytest.mark.parametrize("amount", AMOUNTS)
-def test_random_texts_read_only_what_is_granted(judge: Judge, amount: int) -> None:
-    seed = 1 if amount == 2_000 else time.time_ns()
+@pytest.mark.campaign(FEW, 50_000)
+def test_random_texts_read_only_what_is_granted(judge: Judge, rounds: int) -> None:
+    seed = 1 if rounds == FEW else time.time_ns()
     texts, seen = Texts(seed), Counter[str]()
-    for _ in range(amount):
+    for _ in range(rounds):
         text = texts.statement()
         made = judged(text)
         if made is None:
@@ -88,19 +88,19 @@ def test_random_texts_read_only_what_is_granted(judge: Judge, amount: int) -> No
         assert reads is None or reads <= set(GRANTED), (seed, text, made.shown)
         assert reads is None or reads <= made.tables, (seed, text, made.shown)
     print(seen)
-    assert seen["admitted"] > amount // 5 and seen["refused"] > amount // 5
+    assert seen["admitted"] > rounds // 5 and seen["refused"] > rounds // 5
 
 
-@pytest.mark.parametrize("amount", AMOUNTS)
-def test_random_trees_read_only_what_is_granted(judge: Judge, amount: int) -> None:
-    seed = 2 if amount == 2_000 else time.time_ns()
+@pytest.mark.campaign(FEW, 50_000)
+def test_random_trees_read_only_what_is_granted(judge: Judge, rounds: int) -> None:
+    seed = 2 if rounds == FEW else time.time_ns()
     draw, texts, seen = random.Random(seed), Texts(seed), Counter[str]()
     trees: list[Any] = []
     while len(trees) < 200:
         parsed = json.loads(PARSER.serialise(texts.query(4)))
         if not parsed.get("error") and len(json.dumps(parsed)) < 20_000:
             trees.append(parsed)
-    for _ in range(amount):
+    for _ in range(rounds):
         tree = json.dumps(altered(draw.choice(trees), draw.choice(trees), draw))
         made = judged("SELECT 1", Sent(tree))
         if made is None:
@@ -110,7 +110,7 @@ def test_random_trees_read_only_what_is_granted(judge: Judge, amount: int) -> No
         seen["admitted" if reads is not None else "unbound"] += 1
         assert reads is None or reads <= set(GRANTED), (seed, tree, made.shown)
     print(seen)
-    assert seen["admitted"] > amount // 20 and seen["refused"] > amount // 5
+    assert seen["admitted"] > rounds // 20 and seen["refused"] > rounds // 5
 
 
 # -- what the worker opens, by the kernel's own account

@@ -299,7 +299,7 @@ def test_a_forked_process_does_not_share_the_connection(local: Local) -> None:
     os.close(writing)
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.campaign(12, 1000)
 def test_killed_at_random_every_admission_has_one_end(gateway: Installation, rounds: int) -> None:
     """The worker, or its reader, at random points: no row without a record, no record without an end."""
     local = near(nearby(gateway))

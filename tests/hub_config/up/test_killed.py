@@ -45,7 +45,7 @@ def settings(isolation: Isolation) -> Iterator[Settings]:
         yield dataclasses.replace(found, isolation=isolation.mode.value, query_memory=512 << 20)
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.campaign(12, 1000)
 async def test_killed_at_random_under_load(settings: Settings, isolation: Isolation, rounds: int) -> None:
     async with ground(settings, isolation) as made:
         campaign, load = Campaign(made), Load(settings.socket("audit"))
