@@ -47,7 +47,7 @@ OFF = [
     *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
     "python_enable_replacements",
 ]
-LINGER = 2.0  # a draining worker stays after its last query: the end of the answer is still on its way [s]
+LINGER = 2.0  # a draining worker stays after its last query and the word: answers are still on their way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
 
@@ -328,6 +328,7 @@ class Worker(flight.FlightServerBase):
                 case "drop":
                     self.drop(str(message["name"]))
                 case "drain":
+                    self.ended = time.monotonic()  # an order for it may be on its way to the record
                     self.draining = True
         os._exit(0)
 

@@ -11,10 +11,12 @@ import pyarrow.flight as flight
 import pytest
 from campus.wire import Gateway
 
+from catalog.gateway.guard import QueryEvent
 from tests.catalog.gateway.conftest import ROWS
 from tests.catalog.gateway.simulator import Installation, info, reader, run, until
 from tests.catalog.gateway.test_broker import SLOW
 
+LINGER = 2.0  # a worker stays as long after its last query [s]
 WHILE = "SELECT sum(hash(r)) AS s FROM range(1500000000) t(r)"  # about a second
 
 
@@ -93,3 +95,33 @@ def test_sessions_work_through_a_restart_under_load(gateway: Installation) -> No
     assert problems == []
     until(lambda: gateway.guard.kinds().count("admitted") == gateway.guard.kinds().count("finished"))
     assert gateway.guard.kinds().count("finished") == sum(answered)
+
+
+def test_a_query_that_is_being_recorded_runs_in_the_worker_that_gives_way_meanwhile(
+    gateway: Installation, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may be read changes between the choice of a worker and its order: nobody's query fails by that."""
+    run(client, "SELECT 1")
+    time.sleep(LINGER + 0.5)  # it has nothing to do for so long that it might leave at once
+    record, recording, go = gateway.guard.record, threading.Event(), threading.Event()
+
+    def slowly(event: QueryEvent) -> int:
+        recording.set()
+        go.wait(10)
+        return record(event)
+
+    monkeypatch.setattr(gateway.guard, "record", slowly)
+    found: list[Any] = []
+    asking = threading.Thread(target=lambda: found.append(info(client, "SELECT 7 AS n")), daemon=True)
+    asking.start()
+    assert recording.wait(10)
+    gateway.guard.grant("living_population")
+    [(session, *_)] = gateway.broker._open.values()
+    session.renew()
+    time.sleep(0.5)
+    go.set()
+    asking.join(20)
+    [answer] = found
+    assert reader(answer).read_all().to_pylist() == [{"n": 7}]
+    until(lambda: gateway.guard.kinds() == ["admitted", "finished"] * 2)
+    until(lambda: len(gateway.starter.pids("query_worker")) == 1)
