@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 LARGEST_BATCH = 4096  # events
 SMALL_BATCH = 8  # events; so few are written without changing threads, which costs more than their sync
 MOST_WAITING = 4 * LARGEST_BATCH  # events of all clients; above it reading pauses
+MOST_BYTES = 32 << 20  # of the same events; above it too
 CHECKPOINT_SECONDS = 30.0
 SWITCH_SECONDS = 0.0005  # the disk thread must not wait the usual 5 ms for the one that reads sockets
 FULL_SECONDS = 1.0  # how long `ping` answers no after the disk was full
@@ -165,6 +166,7 @@ class Writer:
         self._log = audit
         self._clock = clock
         self._waiting: list[Waiting] = []
+        self._bytes = 0  # of what waits
         self._erasures: list[Erasure] = []
         self._wake = asyncio.Event()
         self._stopping = False
@@ -175,11 +177,12 @@ class Writer:
     @property
     def crowded(self) -> bool:
         """Whether clients should wait before they send more."""
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_BYTES
 
     def put(self, client: Client, number: int, event_id: bytes, body: bytes, record: bytes = b"") -> None:
         """Queue an event, and the line of its literals, for the next batch."""
         self._waiting.append((client, number, event_id, body, record))
+        self._bytes += len(body) + len(record)
         self._wake.set()
 
     def do(self, client: Client, number: int, values: dict[str, Any]) -> None:
@@ -220,6 +223,7 @@ class Writer:
             while self._waiting:
                 crowded = self.crowded
                 batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                self._bytes -= sum(len(body) + len(record) for *_, body, record in batch)
                 pairs = [(event_id, body) for _, _, event_id, body, _ in batch]
                 # of an event that comes twice the first is recorded, so its literals are kept
                 records = {event_id: record for _, _, event_id, _, record in reversed(batch) if record}

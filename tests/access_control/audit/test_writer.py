@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,17 +16,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from access_control.audit import protocol
+from access_control.audit import writer as module
 from access_control.audit.client import AuditClient
 from access_control.audit.event import LARGEST_EVENT, Action, AuditEvent, encode
 from access_control.audit.literals import Literals
+from access_control.audit.log import Log
 from access_control.audit.reader import AuditReader
 from access_control.audit.verify import verify
 from access_control.errors import AuditRefused, AuditUnavailable
-from tests.access_control.audit.builders import WriterProcess, event, eventually, writer
+from tests.access_control.audit.builders import NOW, SIGNER, WriterProcess, event, eventually, writer
 
 
 @pytest.fixture
@@ -320,3 +324,43 @@ def test_another_user_is_not_served(running: WriterProcess) -> None:
             os._exit(2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class Held(Log):
+    """A log whose disk stands still until it is let go."""
+
+    go = threading.Event()
+
+    def append(self, *given: Any, **named: Any) -> list[int]:
+        self.go.wait(20)
+        return super().append(*given, **named)
+
+
+async def test_while_the_disk_stands_still_bytes_gather_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events may be a thousand times larger than usual: their number alone is no bound."""
+    monkeypatch.setattr(module, "MOST_BYTES", 2 << 20)
+    large = [event(number, detail={"text": "x" * 200_000}) for number in range(60)]  # 12 MB
+    sent = []
+    with contextlib.closing(Held(tmp_path / "log", SIGNER, NOW)) as log:
+        serving = asyncio.create_task(module.serve(log, tmp_path / "socket"))
+        while not (tmp_path / "socket").exists():
+            await asyncio.sleep(0.01)
+        answers, out = await asyncio.open_unix_connection(str(tmp_path / "socket"))
+        out.transport.set_write_buffer_limits(0)
+        out.write(b"".join(protocol.event_request(n, encode(event(n))) for n in range(20)))  # for its thread
+        with contextlib.suppress(TimeoutError):
+            for number, each in enumerate(large):
+                out.write(protocol.event_request(number, encode(each)))
+                await asyncio.wait_for(out.drain(), 0.5)
+                sent.append(each)
+        assert 10 <= len(sent) < 25
+        log.go.set()
+        for each in large[len(sent) + 1 :]:
+            out.write(protocol.event_request(7, encode(each)))
+        lines = [json.loads(await asyncio.wait_for(answers.readline(), 20)) for _ in range(20 + len(large))]
+        assert sorted(line["seq"] for line in lines) == list(range(20 + len(large)))
+        out.close()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
