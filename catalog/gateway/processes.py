@@ -150,7 +150,7 @@ class WorkerProcess:
         self._session_id, self._turns = session_id, turns
         self._unended: set[str] = set()  # handles it was given
         self.listen = str(configuration["listen"])
-        self.alive = True
+        self.alive, self._busy = True, False
         self._starter, self._started, self._control = starter, started, control
         self._on_ended, self._on_death = on_ended, on_death
         self._lock = threading.Lock()
@@ -242,6 +242,13 @@ class WorkerProcess:
         found = self._inspect(seconds + LATE, op="schema", **order, seconds=seconds).get("schema")
         return bytes.fromhex(str(found or ""))
 
+    def answers(self, seconds: float) -> bool:
+        """Whether it listens to its orders, and says so in time; the dead one is none that does not.
+
+        While this side is busy with the end of a query, a record that waits for the log, nobody hears it.
+        """
+        return "late" not in self._inspect(seconds, op="ping") or self._busy
+
     def _inspect(self, wait: float, **question: Any) -> Mapping[str, Any]:
         """The answer to a question of the gateway's own; empty where it died, or `late`."""
         number = secrets.token_hex(8)
@@ -329,7 +336,9 @@ class WorkerProcess:
                 elif message.get("op") == "finished":
                     ended = ended_of(message)
                     self._over(handle)
+                    self._busy = True
                     self._on_ended(ended)
+                    self._busy = False
         except (ControlClosed, KeyError, TypeError, ValueError):
             pass  # gone, or talking nonsense: it is ended either way
         finally:

@@ -214,6 +214,10 @@ class SessionGateway:
         """End a worker with everything that still runs in it; the next statement gets another."""
         self._workers.kill(generation)
 
+    def pulse(self) -> None:
+        """End workers that do not answer; takes as long as one may be silent."""
+        self._workers.pulse()
+
     def renew(self) -> None:
         """Make the worker anew if the next statement would."""
         self._workers.renew(self.workspace)

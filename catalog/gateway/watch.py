@@ -1,4 +1,4 @@
-"""Ends running queries whose grants ended: asks the guard every second. Decides nothing of its own.
+"""Ends running queries whose grants ended, or whose worker hangs: looks every second. Decides no grant.
 
 A grant that was taken back, cut or ran out holds for no further statement, because every statement asks anew.
 This looks after the statements that are running: each is stopped at its worker, with the reason, and its end
@@ -22,6 +22,7 @@ LOG = logging.getLogger(__name__)
 EVERY: Final = 1.0  # between two looks [s]
 PATIENCE: Final = 3.0  # a stopped query has to end by itself [s]
 UNANSWERED: Final = 10  # looks in a row the guard may fail before nothing counts as granted
+PULSE: Final = 10  # looks between two at workers that run something: do they still answer?
 IDLE: Final = 10  # looks between two at sessions that run nothing
 GRANT_ENDED: Final = "grant-ended"
 
@@ -44,6 +45,10 @@ class Session(Protocol):
 
     def renew(self) -> None:
         """Make the worker anew if the next statement would."""
+        ...
+
+    def pulse(self) -> None:
+        """End workers that do not answer."""
         ...
 
 
@@ -76,8 +81,10 @@ class Watch:
         now = datetime.now(UTC)
         if not running:
             if self._looks % IDLE == 0:
-                _renew(session)
+                _aside(session.renew)
             return
+        if self._looks % PULSE == 0:
+            _aside(session.pulse)
         granted = self._granted(session.identity, now)
         if granted is None:
             return
@@ -86,7 +93,7 @@ class Watch:
             self._stop(session, query, lost)
         self._stopped = {i: when for i, when in self._stopped.items() if self._ledger.is_open(i)}
         if ended:
-            _renew(session)
+            _aside(session.renew)
 
     def _granted(self, identity: SessionIdentity, now: datetime) -> tuple[GrantedTable, ...] | None:
         try:
@@ -109,14 +116,14 @@ class Watch:
             session.kill_worker(query.generation)
 
 
-def _renew(session: Session) -> None:
-    """Start it aside: a worker that is slow to start holds up no other session's look."""
+def _aside(task: Callable[[], None]) -> None:
+    """Begin it aside: a worker that is slow holds up no other session's look."""
 
     def run() -> None:
         try:
-            session.renew()
-        except Exception:  # the next statement tries again, and says so to its reader
-            LOG.exception("a session's worker could not be made anew")
+            task()
+        except Exception:  # the next statement or look tries again; a statement says so to its reader
+            LOG.exception("a session's worker could not be looked after")
 
     threading.Thread(target=run, daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,8 @@ from catalog.gateway.processes import Starter, WorkerProcess
 from catalog.gateway.turns import Turns
 from catalog.gateway.workspace import Places, Workspace, views
 
+LOG = logging.getLogger(__name__)
+SILENT: Final = 30.0  # a worker that answers nothing for so long is ended [s]
 ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
 SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
@@ -114,6 +117,13 @@ class Workers:
         """End a worker with everything that still runs in it; the next statement gets another."""
         for worker in self._every():
             if worker.generation == generation:
+                worker.stop()
+
+    def pulse(self) -> None:
+        """End those that do not listen any more: what runs in them would never have an end."""
+        for worker in self._every():
+            if not worker.answers(SILENT):
+                LOG.warning("a worker did not answer for %g s and is ended", SILENT)
                 worker.stop()
 
     def retire(self, generation: int) -> bool:

@@ -27,13 +27,17 @@ class Control:
         self._came: list[int] = []
 
     def receive(self) -> dict[str, Any] | None:
-        """Next message, or None where the broker has gone."""
-        head = self._exactly(4)
-        if head is None:
-            return None
-        (length,) = struct.unpack(">I", head)
-        body = self._exactly(length) if length <= MAX_MESSAGE else None
-        return None if body is None else json.loads(body)
+        """Next message, or None where the broker has gone; asked whether it listens, it answers by itself."""
+        while True:
+            head = self._exactly(4)
+            if head is None:
+                return None
+            (length,) = struct.unpack(">I", head)
+            body = self._exactly(length) if length <= MAX_MESSAGE else None
+            message: dict[str, Any] | None = None if body is None else json.loads(body)
+            if message is None or message.get("op") != "ping":
+                return message
+            self.send(op="inspected", number=message["number"])
 
     def descriptor(self) -> int:
         """The descriptor that came with the last message; the caller closes it.

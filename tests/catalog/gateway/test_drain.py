@@ -117,8 +117,10 @@ def test_a_query_that_is_being_recorded_runs_in_the_worker_that_gives_way_meanwh
     assert recording.wait(10)
     gateway.guard.grant("living_population")
     [(session, *_)] = gateway.broker._open.values()
-    session.renew()
-    time.sleep(0.5)
+    [worker] = session._workers._every()
+    threading.Thread(target=session.renew, daemon=True).start()
+    until(lambda: session._workers._current is not worker)
+    time.sleep(0.3)  # it looks every 50 ms whether it may leave
     go.set()
     asking.join(20)
     [answer] = found

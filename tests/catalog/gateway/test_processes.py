@@ -199,6 +199,25 @@ def test_one_that_waits_for_its_turn_waits_once(taken: Taken) -> None:
     assert taken.turns.counts == (4, 1)
 
 
+def test_a_worker_is_not_silent_while_nobody_hears_it(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is away, and the end of a query waits for it."""
+    assert not taken.process.answers(0.1)
+    recording, go = threading.Event(), threading.Event()
+
+    def slowly(ended: Ended) -> None:
+        recording.set()
+        go.wait(10)
+
+    monkeypatch.setattr(taken.process, "_on_ended", slowly)
+    assert receive(taken.theirs)["op"] == "ping"
+    taken.admit()
+    taken.say(op="finished", handle=HANDLE, **SAID)
+    assert recording.wait(10)
+    assert taken.process.answers(0.1)
+    go.set()
+    taken.ledger.end(QueryId(HANDLE[:16]), QueryEventKind.FINISHED)
+
+
 def test_a_worker_that_does_not_read_its_orders_is_ended_and_holds_up_nobody(taken: Taken) -> None:
     """Who stops a query of such a worker stops those of others next: it must not wait for this one."""
     taken.admit()

@@ -7,7 +7,9 @@ import json
 import os
 import resource
 import secrets
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +18,12 @@ from typing import Any
 import pyarrow.flight as flight
 import pytest
 
+from catalog.gateway import watch, workers
 from catalog.gateway.control import receive, send
 from catalog.gateway.guard import SessionId, SessionIdentity
 from catalog.gateway.messages import encode
-from tests.catalog.gateway.simulator import Installation, run, until
-from tests.catalog.gateway.test_broker import reason
+from tests.catalog.gateway.simulator import Installation, info, reader, run, until
+from tests.catalog.gateway.test_broker import SLOW, reason
 
 
 def ask(path: Path, *requests: object) -> list[dict[str, Any]]:
@@ -92,6 +95,37 @@ def test_a_worker_leaves_when_its_broker_does(gateway: Installation, client: Any
         (worker,) = session._workers._every()
         worker._control.shutdown(socket.SHUT_RDWR)
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_a_worker_that_hangs_is_ended_with_what_runs_in_it(
+    gateway: Installation, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped by the machine, say: it neither reports an end nor dies."""
+    monkeypatch.setattr(watch, "EVERY", 0.1)
+    monkeypatch.setattr(watch, "PULSE", 5)
+    running, waiting = info(client, SLOW), info(client, SLOW)
+    said: list[Exception] = []
+
+    def read() -> None:
+        try:
+            reader(running).read_all()
+        except flight.FlightError as error:
+            said.append(error)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    (pid,) = gateway.starter.pids("query_worker")
+    [(session, *_)] = gateway.broker._open.values()
+    [worker] = session._workers._every()
+    assert worker.answers(20), "while it runs one and keeps one"
+    monkeypatch.setattr(workers, "SILENT", 0.5)
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: sorted(gateway.guard.kinds()) == ["admitted"] * 2 + ["failed"] * 2)
+    assert {event.reason for event in gateway.guard.events} == {"", "worker-died"}
+    assert run(client, "SELECT 7 AS n").to_pylist() == [{"n": 7}]
+    reading.join(10)
+    assert len(said) == 1
+    del waiting
 
 
 @pytest.mark.parametrize(
