@@ -1,8 +1,9 @@
 """Queries between admission and end, on record and in a journal that survives the broker. Knows no rules.
 
 Whoever dies, a query on record gets its end. An admission is in the journal before the log is asked for it,
-and stays there until its end is on record. Where it is not sure what the log has of a query (nobody answered,
-or an earlier broker died), its admission is recorded again before its end: the guard takes each step once.
+and stays there until its end is on record, which comes after it however early the worker is done. Where it is
+not sure what the log has of a query (nobody answered, or an earlier broker died), its admission is recorded
+again before its end: the guard takes each step once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -51,11 +52,12 @@ MOST_OWED: Final = 1000  # ends not on record yet; beyond it nothing is admitted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuery:
-    """An admitted query; `event` is its admission as recorded."""
+    """An admitted query; `event` is its admission as recorded, once it is `settled` whether it is."""
 
     event: QueryEvent
     generation: int
     started: float
+    settled: threading.Event
 
 
 _Owed = tuple[QueryEvent, ...]  # what is still to be recorded of one query, in order; its end is the last
@@ -84,20 +86,44 @@ class Ledger:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         threading.Thread(target=self._pay, daemon=True).start()
 
-    def admit(self, event: QueryEvent, generation: int) -> None:
-        """Record the admission; only then may the statement run.
+    def admit(self, event: QueryEvent, generation: int, begin: Callable[[], None] | None = None) -> None:
+        """Record the admission; only then may a row of it leave.
+
+        Parameters
+        ----------
+        begin
+            Has the worker begin while the log is at it. What it begins must give nobody a row before this
+            returns, and is to be stopped where this raises.
 
         Raises
         ------
         GatewayError
-            `record-unavailable`.
+            `record-unavailable`, or what `begin` raises: then nothing is on record.
         """
-        file, event = self._file(event.query_id), replace(event, route=present_route())
+        event = replace(event, route=present_route())
+        query = OpenQuery(
+            event=event, generation=generation, started=time.monotonic(), settled=threading.Event()
+        )
+        with self._lock:
+            self._open[event.query_id] = query
+        try:
+            self._admit(event, begin)
+        except BaseException:
+            with self._lock:
+                self._open.pop(event.query_id, None)
+            raise
+        finally:
+            query.settled.set()
+
+    def _admit(self, event: QueryEvent, begin: Callable[[], None] | None) -> None:
+        file = self._file(event.query_id)
         try:
             if len(self._owed) >= MOST_OWED:
                 raise RecordFailed(
                     "record-failed", ko="밀린 기록이 많습니다.", en="too much is not on record yet"
                 )
+            if begin is not None:
+                begin()
             file.write_text(json.dumps(event, default=_plain), "utf-8")
             self._record(event)
         except RecordUnsure as error:
@@ -106,10 +132,6 @@ class Ledger:
         except (RecordFailed, OSError) as error:
             file.unlink(missing_ok=True)
             raise refusals.record_unavailable() from error
-        with self._lock:
-            self._open[event.query_id] = OpenQuery(
-                event=event, generation=generation, started=time.monotonic()
-            )
 
     def refuse(self, event: QueryEvent) -> None:
         """Record a refusal.
@@ -159,11 +181,18 @@ class Ledger:
         reason: str = "",
         digest: str = "",
     ) -> bool:
-        """Record how a query ended; False if it had ended already. `size` [bytes]."""
+        """Record how a query ended; False if it had ended already. `size` [bytes].
+
+        Waits for its admission where that is just being recorded; one that is not on record has no end.
+        """
         with self._lock:
-            query = self._open.pop(query_id, None)
+            query = self._open.get(query_id)
         if query is None:
             return False
+        query.settled.wait()
+        with self._lock:
+            if self._open.pop(query_id, None) is None:
+                return False
         event = replace(
             query.event,
             kind=kind,

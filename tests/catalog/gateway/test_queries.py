@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from catalog.gateway import queries
+from catalog.gateway import queries, refusals
 from catalog.gateway.guard import QueryEvent, QueryEventKind, QueryId, SessionId, SessionIdentity
 from catalog.gateway.metrics import Metrics
 from catalog.gateway.queries import Ledger
@@ -87,6 +88,49 @@ def test_a_broker_that_dies_while_it_owes_an_end_is_followed_by_one_that_pays_it
         "lost": ["admitted", "failed"],
     }
     assert not list(tmp_path.iterdir())
+
+
+def test_an_end_that_comes_before_its_admission_is_on_record_follows_it(
+    guard: GuardSimulator, ledger: Ledger
+) -> None:
+    """The worker began ahead of the record and was done, or died, first."""
+    ending: list[threading.Thread] = []
+
+    def begin() -> None:
+        assert ledger.is_open("quick")
+        ending.append(threading.Thread(target=ledger.end, args=(QueryId("quick"), FINISHED)))
+        ending[0].start()
+        ending[0].join(0.1)
+        assert ending[0].is_alive()
+        assert guard.kinds() == []
+
+    ledger.admit(admission("quick"), 1, begin)
+    ending[0].join(5)
+    assert guard.kinds() == ["admitted", "finished"]
+
+
+def test_what_is_not_on_record_has_no_end(guard: GuardSimulator, ledger: Ledger, tmp_path: Path) -> None:
+    """Its admission could not be recorded, though it had begun; or it could not begin."""
+    ended: list[bool] = []
+    ending: list[threading.Thread] = []
+
+    def begin() -> None:
+        ending.append(threading.Thread(target=lambda: ended.append(ledger.end(QueryId("q1"), FINISHED))))
+        ending[0].start()
+
+    guard.failing = frozenset({ADMITTED})
+    with pytest.raises(GatewayError):
+        ledger.admit(admission(), 1, begin)
+    ending[0].join(5)
+    assert ended == [False]
+
+    def broken() -> None:
+        raise refusals.worker_unavailable()
+
+    guard.failing = frozenset()
+    with pytest.raises(GatewayError):
+        ledger.admit(admission(), 1, broken)
+    assert (guard.kinds(), ledger.counts, list(tmp_path.iterdir())) == ([], (0, 0), [])
 
 
 def test_one_end_that_is_never_taken_holds_up_no_other(guard: GuardSimulator, ledger: Ledger) -> None:
