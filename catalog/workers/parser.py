@@ -1,11 +1,13 @@
 """The engine's parser alone, in a sandbox without data: text to tree and tree to text. Knows no tables.
 
 Reads length-prefixed JSON on file descriptor 3 and answers in order:
-`{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`.
+`{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`;
+`{"op": "both", "text"}` → `{"tree"}`, and with it `{"text", "again"}` of that tree where it names no table.
 """
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from typing import Any
@@ -22,6 +24,7 @@ QUESTIONS = {
         "FROM (SELECT json_deserialize_sql({}::JSON) AS text)"
     ),
 }
+TABLE = '"BASE_TABLE"'  # in a tree
 SHORT = 1 << 16  # what is asked of a prepared question [bytes]; planning one anew takes longer than answering
 
 
@@ -51,10 +54,23 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
         if message["op"] == "serialise":
             (tree,) = _asked(connection, "serialise", message["text"])
             return {"tree": tree}
+        if message["op"] == "both":
+            return _both(connection, message["text"])
         tree, text = _asked(connection, "deserialise", message["tree"])
         return {"text": text, "tree": tree}
     except (duckdb.Error, MemoryError, UnicodeError) as error:
         return {"error": str(error)[:500]}
+
+
+def _both(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
+    (tree,) = _asked(connection, "serialise", text)
+    if TABLE in tree:  # its name will be written in full, so this tree's text is of no use
+        return {"tree": tree}
+    try:
+        again, text = _asked(connection, "deserialise", tree)
+    except duckdb.Error:  # no tree but an error, say
+        return {"tree": tree}
+    return {"tree": tree, "text": text, "again": again}
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tuple[Any, ...]:
@@ -73,6 +89,7 @@ def main() -> int:
     connection = connect()
     control = Control()
     control.send(op="ready")
+    gc.freeze()
     while (message := control.receive()) is not None:
         control.send(**answer(connection, message))
     return 0
