@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 
 from catalog.gateway import queries, refusals
 from catalog.gateway.guard import QueryEvent, QueryEventKind, QueryId, SessionId, SessionIdentity
+from catalog.gateway.journal import Journal
 from catalog.gateway.metrics import Metrics
 from catalog.gateway.queries import Ledger
 from catalog.gateway.refusals import GatewayError
@@ -105,8 +107,7 @@ def test_an_end_that_comes_before_its_admission_is_on_record_follows_it(
         assert guard.kinds() == []
 
     ledger.admit(admission("quick"), 1, begin)
-    ending[0].join(5)
-    assert guard.kinds() == ["admitted", "finished"]
+    until(lambda: guard.kinds() == ["admitted", "finished"])
 
 
 def test_what_is_not_on_record_has_no_end(guard: GuardSimulator, ledger: Ledger, tmp_path: Path) -> None:
@@ -133,6 +134,45 @@ def test_what_is_not_on_record_has_no_end(guard: GuardSimulator, ledger: Ledger,
     assert (guard.kinds(), ledger.counts, list(tmp_path.iterdir())) == ([], (0, 0), [])
 
 
+def test_ends_that_come_together_are_recorded_together(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the journal has them meanwhile, for a broker that comes after."""
+    batches: list[list[str]] = []
+    monkeypatch.setattr(queries, "COMPANY", 0.2)
+    monkeypatch.setattr(guard, "record_all", lambda ends: batches.append([str(e.query_id) for e in ends]))
+    for name in ("q1", "q2", "q3"):
+        ledger.admit(admission(name), 1)
+    for name in ("q1", "q2"):
+        ledger.end(QueryId(name), FINISHED, rows=7, size=56, digest="d")
+    (tmp_path / "q3.json").write_text((tmp_path / "q3.json").read_text() + '\n{"kind": "fini')  # torn
+    left = {admitted.query_id: end for admitted, end in Journal(tmp_path).left()}
+    until(lambda: batches == [["q1", "q2"]])
+    until(lambda: [file.name for file in tmp_path.iterdir()] == ["q3.json"])
+    assert left.keys() == {"q1", "q2", "q3"}
+    assert left[QueryId("q3")] is None
+    ended = left[QueryId("q1")]
+    assert ended is not None
+    assert (ended.kind, ended.rows, ended.bytes, ended.digest) == (FINISHED, 7, 56, "d")
+    assert ended.statement == "SELECT 1"
+
+
+def test_a_broker_killed_before_it_recorded_an_end_is_followed_by_one_that_does(
+    guard: GuardSimulator, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "COMPANY", 3600.0)
+    ledger.admit(admission(), 1)
+    ledger.end(QueryId("q1"), FINISHED, rows=7)
+    other = tmp_path / "copy"
+    shutil.copytree(tmp_path, other)
+    following = Ledger(guard, other, Metrics())
+    assert following.recover() == 1
+    following.close()
+    assert guard.kinds() == ["admitted", "finished"]
+    assert guard.events[-1].rows == 7
+    assert not list(other.iterdir())
+
+
 def test_one_end_that_is_never_taken_holds_up_no_other(guard: GuardSimulator, ledger: Ledger) -> None:
     ledger.admit(admission("bad"), 1)
     ledger.admit(admission("good"), 1)
@@ -151,6 +191,7 @@ def test_nothing_is_admitted_while_too_much_is_owed(
     ledger.admit(admission("first"), 1)
     guard.failing = frozenset({FINISHED})
     ledger.end(QueryId("first"), FINISHED)
+    until(lambda: ledger.counts == (0, 1))
     with pytest.raises(GatewayError) as failed:
         ledger.admit(admission("second"), 1)
     assert failed.value.reason == "record-unavailable"

@@ -20,9 +20,10 @@ waiting, released = {messages}.count("wait"), threading.Event()
 ending = threading.Barrier(waiting or 1)
 
 def wait():
-    print("waits", flush=True)
+    sys.stdout.write("waits\\n")
     assert released.wait(10)
-    print("released", flush=True)
+    sys.stdout.write("released\\n")
+    sys.stdout.flush()
     if not ending.wait(10):
         messages.put(None)
 
