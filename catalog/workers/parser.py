@@ -2,7 +2,7 @@
 
 Reads length-prefixed JSON on file descriptor 3 and answers in order:
 `{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`;
-`{"op": "both", "text"}` → `{"tree"}`, and with it `{"text", "again"}` of that tree where it names no table.
+`{"op": "both", "text"}` → `{"tree"}`, and `{"text", "again"}` of that tree where it names no table.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ QUESTIONS = {
         "SELECT json_serialize_sql(text, skip_default := false), text "
         "FROM (SELECT json_deserialize_sql({}::JSON) AS text)"
     ),
+    "both": (  # a tree's table names are to be written in full, so that tree's text would be of no use
+        "SELECT tree, text, json_serialize_sql(text, skip_default := false) FROM (SELECT tree, CASE WHEN "
+        "contains(tree, '\"BASE_TABLE\"') THEN NULL ELSE json_deserialize_sql(tree::JSON) END AS text "
+        "FROM (SELECT json_serialize_sql({}, skip_default := false) AS tree))"
+    ),
 }
-TABLE = '"BASE_TABLE"'  # in a tree
 SHORT = 1 << 16  # what is asked of a prepared question [bytes]; planning one anew takes longer than answering
 
 
@@ -44,7 +48,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("PRAGMA disable_optimizer")  # there is nothing to gain on these two
     connection.execute("SET lock_configuration = true")
     for name, question in QUESTIONS.items():
-        connection.execute(f"PREPARE {name} AS {question.format('decode(unhex($1::VARCHAR))')}")
+        connection.execute(f"PREPARE q_{name} AS {question.format('decode(unhex($1::VARCHAR))')}")
     return connection
 
 
@@ -63,14 +67,11 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
 
 
 def _both(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
-    (tree,) = _asked(connection, "serialise", text)
-    if TABLE in tree:  # its name will be written in full, so this tree's text is of no use
-        return {"tree": tree}
     try:
-        again, text = _asked(connection, "deserialise", tree)
-    except duckdb.Error:  # no tree but an error, say
-        return {"tree": tree}
-    return {"tree": tree, "text": text, "again": again}
+        tree, canonical, again = _asked(connection, "both", text)
+    except duckdb.Error:  # what cannot be written back is an error, or no statement
+        (tree,), canonical, again = _asked(connection, "serialise", text), None, None
+    return {"tree": tree} if canonical is None else {"tree": tree, "text": canonical, "again": again}
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tuple[Any, ...]:
@@ -78,7 +79,7 @@ def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tupl
     if len(value) > SHORT:
         found = connection.execute(QUESTIONS[name].format("?::VARCHAR"), [value])
     else:
-        found = connection.execute(f"EXECUTE {name}('{value.encode().hex()}')")
+        found = connection.execute(f"EXECUTE q_{name}('{value.encode().hex()}')")
     return found.fetchone() or ()
 
 

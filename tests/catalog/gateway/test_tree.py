@@ -37,7 +37,7 @@ class HereParser:
         """With whatever a class below this one says in its place."""
         tree = self.serialise(text)
         try:
-            return (tree, "", "") if engine.TABLE in tree else (tree, *self.deserialise(tree))
+            return (tree, "", "") if '"BASE_TABLE"' in tree else (tree, *self.deserialise(tree))
         except KeyError:  # an error, and no text
             return tree, "", ""
 

@@ -72,8 +72,18 @@ def test_a_text_is_a_value_to_the_parser_whatever_is_in_it(text: str, size: int)
         assert parser.answer(connection, {"op": "serialise", "text": literal}) == {"tree": tree}
         assert parser.answer(connection, {"op": "deserialise", "tree": tree})["text"] == literal
         assert "error" in parser.answer(connection, {"op": "deserialise", "tree": text})
+        once = parser.answer(connection, {"op": "both", "text": literal})
+        assert once == {"tree": tree, "text": literal, "again": tree}
         broken = json.loads(parser.answer(connection, {"op": "serialise", "text": text * size})["tree"])
         assert broken["error"] is True
+        assert parser.answer(connection, {"op": "both", "text": text * size}).keys() == {"tree"}
+
+
+@pytest.mark.parametrize("text", [";", "", "SELECT 1 FROM t", "PIVOT t ON a", "DROP TABLE x"])
+def test_a_text_without_one_of_its_own_gives_its_tree_all_the_same(text: str) -> None:
+    with parser.connect() as connection:
+        tree = parser.answer(connection, {"op": "serialise", "text": text})["tree"]
+        assert parser.answer(connection, {"op": "both", "text": text}) == {"tree": tree}
 
 
 def configuration(folder: Path, **more: Any) -> dict[str, Any]:
