@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -186,6 +186,16 @@ class CampusGuard:
         """
         return self._append(_audit_event(event))
 
+    def record_all(self, events: Sequence[QueryEvent]) -> None:
+        """The same of several, at once.
+
+        Raises
+        ------
+        RecordUnsure, RecordFailed
+            As `record`, of any of them.
+        """
+        self._append(*map(_audit_event, events))
+
     def submit_export(
         self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
     ) -> ExportReceipt:
@@ -224,9 +234,10 @@ class CampusGuard:
             for file in self._launcher.list_outbox(identity.person, identity.project)
         )
 
-    def _append(self, event: AuditEvent) -> int:
+    def _append(self, *events: AuditEvent) -> int:
+        """The sequence number of the last; 0 where there is none."""
         try:
-            return self._audit.append_all([event])[0]
+            return max(self._audit.append_all(events), default=0)
         except AuditUnavailable as error:
             raise RecordUnsure(error.reason, **_both(error)) from error
         except AuditError as error:

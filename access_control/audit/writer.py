@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -364,6 +365,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         with contextlib.closing(audit):
             _note(audit, Action.AUDIT_STARTED)
+            gc.freeze()  # what is loaded stays; looking it through holds up whoever waits for a record
             asyncio.run(serve(audit, given.socket, given.checkpoint_seconds))
             _note(audit, Action.AUDIT_STOPPED)
     except AuditError as error:

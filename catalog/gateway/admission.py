@@ -137,6 +137,15 @@ class Work:
         return 1 if whole else readers
 
     @property
+    def early(self) -> socket.socket | None:
+        """`into`, where the worker may begin while the admission is being recorded.
+
+        The broker still holds the only end that can be read from, and closes it where the record fails. What
+        keeps its rows, or whose digest is evidence, does something other than giving them: it waits.
+        """
+        return None if self.save_as or self.evidence is not None else self.into
+
+    @property
     def recorded(self) -> str:
         """The statement for the record."""
         text = self.shown or self.runs

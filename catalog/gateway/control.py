@@ -27,7 +27,8 @@ def send(control: socket.socket, message: dict[str, Any], descriptor: socket.soc
     try:
         if descriptor is not None:
             frame = frame[socket.send_fds(control, [frame], [descriptor.fileno()]) :]
-        control.sendall(frame)
+        if frame:
+            control.sendall(frame)
     except OSError as error:
         raise ControlClosed(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -249,6 +250,10 @@ class Guard(Protocol):
         RecordFailed
             It is not durable.
         """
+        ...
+
+    def record_all(self, events: Sequence[QueryEvent]) -> None:
+        """As `record` of each in order, at once; where it raises, any of them may be durable."""
         ...
 
     def submit_export(

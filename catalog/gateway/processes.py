@@ -73,6 +73,11 @@ class SandboxedParser:
         answer = self._ask(op="deserialise", tree=tree)
         return str(answer.get("text")), str(answer.get("tree"))
 
+    def both(self, text: str) -> tuple[str, str, str]:
+        """See `sql.statement.Parser`."""
+        answer = self._ask(op="both", text=text)
+        return str(answer.get("tree")), str(answer.get("text", "")), str(answer.get("again", ""))
+
     def warm(self) -> None:
         """Start it before the first statement."""
         with self._lock:

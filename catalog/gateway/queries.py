@@ -1,61 +1,58 @@
-"""Queries between admission and end, on record and in a journal that survives the broker. Knows no rules.
+"""Queries between admission and end: each has one of both on record, whoever dies. Knows no rules.
 
-Whoever dies, a query on record gets its end. An admission is in the journal before the log is asked for it,
-and stays there until its end is on record. Where it is not sure what the log has of a query (nobody answered,
-or an earlier broker died), its admission is recorded again before its end: the guard takes each step once.
+An admission is in the journal before the log is asked for it,
+and stays there until its end is on record, which comes after it however early the worker is done. Where it is
+not sure what the log has of a query (nobody answered, or an earlier broker died), its admission is recorded
+again before its end: the guard takes each step once.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
+import queue
 import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from catalog.descriptions.scope import scope_of
 from catalog.gateway import refusals
 from catalog.gateway.guard import (
-    NEARBY,
-    Evidence,
     Guard,
     QueryEvent,
     QueryEventKind,
     QueryId,
     RecordFailed,
     RecordUnsure,
-    Route,
-    Scan,
-    ScannedTable,
     SessionId,
     SessionIdentity,
-    Transport,
 )
+from catalog.gateway.journal import Journal
 from catalog.gateway.metrics import Metrics
 from catalog.gateway.route import present_route
-from catalog.gateway.sql.normal import Normal, whole
+from catalog.gateway.sql.normal import whole
 
 LOG = logging.getLogger(__name__)
 RETRY: Final = 2.0  # between attempts to record an end [s]
 REFUSED: Final = 1 << 14  # of a refused text, which may be anything, so much is kept [characters]
 UNRECORDED: Final = "record-unavailable"  # why a query failed that may have been recorded, and never ran
+COMPANY: Final = 0.01  # for so long an end waits for others to be recorded with it [s]
 MOST_OWED: Final = 1000  # ends not on record yet; beyond it nothing is admitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuery:
-    """An admitted query; `event` is its admission as recorded."""
+    """An admitted query; `event` is its admission as recorded, once it is `settled` whether it is."""
 
     event: QueryEvent
     generation: int
     started: float
+    settled: threading.Event
 
 
 _Owed = tuple[QueryEvent, ...]  # what is still to be recorded of one query, in order; its end is the last
@@ -76,40 +73,61 @@ class Ledger:
 
     def __init__(self, guard: Guard, folder: Path, metrics: Metrics) -> None:
         self._guard, self._metrics = guard, metrics
-        self._folder = folder
+        self._journal = Journal(folder)
         self._lock = threading.Lock()
         self._open: dict[QueryId, OpenQuery] = {}
         self._owed: deque[_Owed] = deque()
+        self._ending: queue.SimpleQueue[QueryEvent | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         threading.Thread(target=self._pay, daemon=True).start()
+        self._concluding = threading.Thread(target=self._conclude, daemon=True)
+        self._concluding.start()
 
-    def admit(self, event: QueryEvent, generation: int) -> None:
-        """Record the admission; only then may the statement run.
+    def admit(self, event: QueryEvent, generation: int, begin: Callable[[], None] | None = None) -> None:
+        """Record the admission; only then may a row of it leave.
+
+        Parameters
+        ----------
+        begin
+            Has the worker begin while the log is at it. What it begins must give nobody a row before this
+            returns, and is to be stopped where this raises.
 
         Raises
         ------
         GatewayError
-            `record-unavailable`.
+            `record-unavailable`, or what `begin` raises: then nothing is on record.
         """
-        file, event = self._file(event.query_id), replace(event, route=present_route())
+        event = replace(event, route=present_route())
+        query = OpenQuery(
+            event=event, generation=generation, started=time.monotonic(), settled=threading.Event()
+        )
+        with self._lock:
+            self._open[event.query_id] = query
+        try:
+            self._admit(event, begin)
+        except BaseException:
+            with self._lock:
+                self._open.pop(event.query_id, None)
+            raise
+        finally:
+            query.settled.set()
+
+    def _admit(self, event: QueryEvent, begin: Callable[[], None] | None) -> None:
         try:
             if len(self._owed) >= MOST_OWED:
                 raise RecordFailed(
                     "record-failed", ko="밀린 기록이 많습니다.", en="too much is not on record yet"
                 )
-            file.write_text(json.dumps(event, default=_plain), "utf-8")
+            if begin is not None:
+                begin()
+            self._journal.begin(event)
             self._record(event)
         except RecordUnsure as error:
             self._owe((event, _failed(event, UNRECORDED)))
             raise refusals.record_unavailable() from error
         except (RecordFailed, OSError) as error:
-            file.unlink(missing_ok=True)
+            self._journal.forget(event.query_id)
             raise refusals.record_unavailable() from error
-        with self._lock:
-            self._open[event.query_id] = OpenQuery(
-                event=event, generation=generation, started=time.monotonic()
-            )
 
     def refuse(self, event: QueryEvent) -> None:
         """Record a refusal.
@@ -124,7 +142,7 @@ class Ledger:
         except RecordFailed as error:
             raise refusals.record_unavailable() from error
 
-    @contextmanager
+    @contextlib.contextmanager
     def refusals_on_record(self, identity: SessionIdentity, asked: str) -> Iterator[None]:
         """Record whatever is refused inside, with the beginning of what was asked.
 
@@ -159,11 +177,19 @@ class Ledger:
         reason: str = "",
         digest: str = "",
     ) -> bool:
-        """Record how a query ended; False if it had ended already. `size` [bytes]."""
+        """Have it recorded how a query ended; False if it had ended already. `size` [bytes].
+
+        Waits for its admission where that is just being recorded; one that is not on record has no end. The
+        end is in the journal when this returns, and on record with those that come within `COMPANY`.
+        """
         with self._lock:
-            query = self._open.pop(query_id, None)
+            query = self._open.get(query_id)
         if query is None:
             return False
+        query.settled.wait()
+        with self._lock:
+            if self._open.pop(query_id, None) is None:
+                return False
         event = replace(
             query.event,
             kind=kind,
@@ -174,8 +200,8 @@ class Ledger:
             reason=reason,
             digest=digest,
         )
-        if not self._try((event,)):
-            self._owe((event,))
+        self._journal.end(event)
+        self._ending.put(event)
         return True
 
     def open_of(self, session_id: SessionId) -> tuple[OpenQuery, ...]:
@@ -195,10 +221,10 @@ class Ledger:
                 self.end(query.event.query_id, QueryEventKind.FAILED, reason=reason)
 
     def recover(self) -> int:
-        """Fail what an earlier broker left open; returns how many."""
+        """End what an earlier broker left: as failed, or as it had noted; returns how many."""
         count, away = 0, False
-        for event in self._leftovers():
-            left = event, _failed(event, "gateway-restarted")
+        for event, end in self._journal.left():
+            left = event, end or _failed(event, "gateway-restarted")
             away = away or not self._try(left)  # a log that does not answer is not waited for again
             if away:
                 self._owe(left)
@@ -206,8 +232,10 @@ class Ledger:
         return count
 
     def close(self) -> None:
-        """Stop trying to record ends; the journal keeps what is owed."""
+        """Record the ends that are known, then stop trying; the journal keeps what is owed."""
         self._stopping.set()
+        self._ending.put(None)
+        self._concluding.join()
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -228,8 +256,33 @@ class Ledger:
         except RecordFailed:
             LOG.warning("the end of a query could not be recorded yet")
             return False
-        self._file(end.query_id).unlink(missing_ok=True)
+        self._journal.forget(end.query_id)
         return True
+
+    def _conclude(self) -> None:
+        """Record ends, several at once: nobody waits for one, and every sync holds up those who do."""
+        while True:
+            ends = [self._ending.get()]
+            self._stopping.wait(COMPANY)
+            while not self._ending.empty():
+                ends.append(self._ending.get())
+            self._record_all([end for end in ends if end is not None])
+            if None in ends:
+                return
+
+    def _record_all(self, ends: Sequence[QueryEvent]) -> None:
+        try:
+            with contextlib.ExitStack() as each:
+                for end in ends:
+                    each.enter_context(self._metrics.recording(end))
+                self._guard.record_all(ends)
+        except RecordFailed:
+            LOG.warning("the end of a query could not be recorded yet")
+            for end in ends:
+                self._owe((end,))
+        else:
+            for end in ends:
+                self._journal.forget(end.query_id)
 
     def _owe(self, owed: _Owed) -> None:
         with self._lock:
@@ -247,84 +300,6 @@ class Ledger:
                 if not paid:
                     break
 
-    def _leftovers(self) -> Iterator[QueryEvent]:
-        for file in sorted(self._folder.glob("*.json")):
-            try:
-                yield _event(json.loads(file.read_text("utf-8")))
-            except (ValueError, KeyError, TypeError):
-                LOG.warning("an unreadable journal entry was skipped")  # cut off before its admission
-                file.unlink(missing_ok=True)
-
-    def _file(self, query_id: QueryId) -> Path:
-        return self._folder / f"{query_id}.json"
-
-
-def _plain(value: object) -> object:
-    """For JSON; not `asdict`, whose deep copies took longer than the file."""
-    if is_dataclass(value):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
-    return str(value)
-
 
 def _failed(admitted: QueryEvent, reason: str) -> QueryEvent:
     return replace(admitted, kind=QueryEventKind.FAILED, time=datetime.now(UTC), reason=reason)
-
-
-def _event(value: dict[str, object]) -> QueryEvent:
-    held = dict(value)
-    identity = held.pop("identity")
-    tables = held.pop("tables")
-    purposes = held.pop("purposes")
-    evidence = held.get("evidence")  # absent in the journal of an earlier release
-    route = held.get("route")  # likewise
-    if not isinstance(identity, dict) or not isinstance(tables, list) or not isinstance(purposes, list):
-        raise TypeError("no event")
-    return QueryEvent(
-        kind=QueryEventKind(str(held["kind"])),
-        query_id=QueryId(str(held["query_id"])),
-        identity=SessionIdentity(**identity),
-        time=datetime.fromisoformat(str(held["time"])),
-        statement=str(held["statement"]),
-        tables=tuple(ScannedTable(**{**t, "partitions": scope_of(t.get("partitions", ()))}) for t in tables),
-        purposes=tuple(str(p) for p in purposes),
-        parameters=tuple((str(name), str(text)) for name, text in _pairs(held.get("parameters"))),
-        normal=_normal(held.get("normal")),
-        evidence=Evidence(**evidence) if isinstance(evidence, dict) else None,
-        route=_route(route) if isinstance(route, dict) else NEARBY,
-        scans=_scans(held.get("scans")),
-    )
-
-
-def _route(value: dict[str, object]) -> Route:
-    return Route(transport=Transport(str(value["transport"])), certificate=str(value["certificate"]))
-
-
-def _scans(value: object) -> tuple[Scan, ...]:
-    """Absent in the journal of an earlier release."""
-    scans = value if isinstance(value, list) else []
-    return tuple(
-        Scan(
-            **{
-                **scan,
-                "columns": None if scan["columns"] is None else tuple(map(str, scan["columns"])),
-                "partitions": scope_of(scan["partitions"]),
-            }
-        )
-        for scan in scans
-    )
-
-
-def _normal(value: object) -> Normal | None:
-    """Absent in the journal of an earlier release."""
-    if not isinstance(value, dict):
-        return None
-    return Normal(
-        text=str(value["text"]),
-        literals=tuple(map(str, value["literals"])),
-        parameters=tuple((str(name), str(place)) for name, place in _pairs(value["parameters"])),
-    )
-
-
-def _pairs(value: object) -> list[list[object]]:
-    """Absent in the journal of an earlier release."""
-    return value if isinstance(value, list) else []

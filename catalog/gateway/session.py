@@ -22,6 +22,7 @@ from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
 from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
+from catalog.gateway.patience import patiently
 from catalog.gateway.pins import Pins
 from catalog.gateway.processes import SandboxedParser, Starter
 from catalog.gateway.queries import Ledger
@@ -168,7 +169,8 @@ class SessionGateway:
             if save_as is not None and statement.explain:
                 raise refusals.explain_unsupported()
             if save_as is not None:
-                self.saved.demand_free(save_as, self._open_queries(), statement.tables)
+                name, read = save_as, statement.tables
+                patiently(lambda: self.saved.demand_free(name, self._open_queries(), read))
             work = replace(work, save_as=save_as or "", saved=frozenset(used), into=into)
             work = replace(work, readers=work.shared_by(readers))
             return self.admit(workspace, [tables[name] for name in sorted(tables)], work)
@@ -181,7 +183,7 @@ class SessionGateway:
         QueryRefused
             `saved-in-use`.
         """
-        self.saved.demand_free(name, self._open_queries())
+        patiently(lambda: self.saved.demand_free(name, self._open_queries()))
         self._workers.drop(name)
         return self.saved.drop(name)
 
@@ -293,6 +295,9 @@ class SessionGateway:
         """
         if self._leaving:
             raise refusals.restarting()
+        patiently(self._demand_room)
+
+    def _demand_room(self) -> None:
         if len(self._open_queries()) >= self._limits.open:
             raise refusals.too_many_queries(self._limits.open, self._limits.running)
 
@@ -327,20 +332,26 @@ class SessionGateway:
             evidence=work.evidence,
             scans=work.scans,
         )
-        self._ledger.admit(event, generation)
+        order = {**work.order, "seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
+        if (into := work.early) is None:
+            self._ledger.admit(event, generation)
+        else:
+            try:
+                self._ledger.admit(event, generation, lambda: worker.run(handle, order, into))
+            except refusals.GatewayError as error:
+                worker.cancel(query_id, reason=error.reason)
+                raise
         if work.saved:
             self.saved.use(query_id, work.saved, self._open_queries())
         try:
             if work.save_as:
                 worker.drop(work.save_as)
                 self.saved.keep(work.save_as, query_id, generation, tables)
-            limits = {"seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
-            order = {**work.order, **limits}
             if work.readers > 1:
                 order["tickets"] = [t.hex() for t in tickets_of(bytes.fromhex(handle), work.readers)]
             if work.into is None:
                 worker.admit(handle, order)
-            else:
+            elif into is None:
                 worker.run(handle, order, work.into)
         except refusals.GatewayError:
             self.saved.failed(query_id)

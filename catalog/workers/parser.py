@@ -1,11 +1,13 @@
 """The engine's parser alone, in a sandbox without data: text to tree and tree to text. Knows no tables.
 
 Reads length-prefixed JSON on file descriptor 3 and answers in order:
-`{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`.
+`{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`;
+`{"op": "both", "text"}` → `{"tree"}`, and `{"text", "again"}` of that tree where it names no table.
 """
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from typing import Any
@@ -20,6 +22,11 @@ QUESTIONS = {
     "deserialise": (
         "SELECT json_serialize_sql(text, skip_default := false), text "
         "FROM (SELECT json_deserialize_sql({}::JSON) AS text)"
+    ),
+    "both": (  # a tree's table names are to be written in full, so that tree's text would be of no use
+        "SELECT tree, text, json_serialize_sql(text, skip_default := false) FROM (SELECT tree, CASE WHEN "
+        "contains(tree, '\"BASE_TABLE\"') THEN NULL ELSE json_deserialize_sql(tree::JSON) END AS text "
+        "FROM (SELECT json_serialize_sql({}, skip_default := false) AS tree))"
     ),
 }
 SHORT = 1 << 16  # what is asked of a prepared question [bytes]; planning one anew takes longer than answering
@@ -41,7 +48,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("PRAGMA disable_optimizer")  # there is nothing to gain on these two
     connection.execute("SET lock_configuration = true")
     for name, question in QUESTIONS.items():
-        connection.execute(f"PREPARE {name} AS {question.format('decode(unhex($1::VARCHAR))')}")
+        connection.execute(f"PREPARE q_{name} AS {question.format('decode(unhex($1::VARCHAR))')}")
     return connection
 
 
@@ -51,10 +58,20 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
         if message["op"] == "serialise":
             (tree,) = _asked(connection, "serialise", message["text"])
             return {"tree": tree}
+        if message["op"] == "both":
+            return _both(connection, message["text"])
         tree, text = _asked(connection, "deserialise", message["tree"])
         return {"text": text, "tree": tree}
     except (duckdb.Error, MemoryError, UnicodeError) as error:
         return {"error": str(error)[:500]}
+
+
+def _both(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
+    try:
+        tree, canonical, again = _asked(connection, "both", text)
+    except duckdb.Error:  # what cannot be written back is an error, or no statement
+        (tree,), canonical, again = _asked(connection, "serialise", text), None, None
+    return {"tree": tree} if canonical is None else {"tree": tree, "text": canonical, "again": again}
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tuple[Any, ...]:
@@ -62,7 +79,7 @@ def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tupl
     if len(value) > SHORT:
         found = connection.execute(QUESTIONS[name].format("?::VARCHAR"), [value])
     else:
-        found = connection.execute(f"EXECUTE {name}('{value.encode().hex()}')")
+        found = connection.execute(f"EXECUTE q_{name}('{value.encode().hex()}')")
     return found.fetchone() or ()
 
 
@@ -73,6 +90,7 @@ def main() -> int:
     connection = connect()
     control = Control()
     control.send(op="ready")
+    gc.freeze()
     while (message := control.receive()) is not None:
         control.send(**answer(connection, message))
     return 0

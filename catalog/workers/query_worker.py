@@ -16,13 +16,15 @@ sending them.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -31,8 +33,10 @@ import pyarrow.flight as flight
 
 from . import plan
 from .control import Control, bound
+from .engine import open_cursor, open_engine
 from .inspection import digest, inspected, planned, schema_of
 from .memory import keep_memory
+from .orders import obey
 from .query import CANCELLED, Query, choose, one_line, quoted, reason_of, words
 from .several import Several
 from .sink import Sink
@@ -43,50 +47,8 @@ KEPT = (  # bytes of all saved tables, in memory and spilled
     "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
     "WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
 )
-OFF = [
-    *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
-    "python_enable_replacements",
-]
 LINGER = 2.0  # a draining worker stays after its last query and the word: answers are still on their way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
-
-
-def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """The engine with its views made and its settings locked."""
-    connection = duckdb.connect(config=dict.fromkeys(OFF, False))
-    connection.execute(f"SET threads = {int(settings['threads'])}")
-    connection.execute(f"SET memory_limit = '{int(settings['memory'])}B'")
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET parquet_metadata_cache = true")
-    connection.execute("CREATE SCHEMA campus")
-    for view in settings["views"]:
-        # `text` is the broker's own statement over read_parquet(files, schema = field ids)
-        connection.execute(view["text"])
-    spill = settings["spill"]
-    if spill:
-        os.makedirs(spill, exist_ok=True)  # noqa: PTH103
-        connection.execute(f"SET max_temp_directory_size = '{spill_room(spill, settings['spill_size'])}B'")
-    connection.execute("SET temp_directory = ?", [spill or ""])
-    connection.execute("SET allowed_paths = ?", [settings["files"]])
-    connection.execute("SET enable_external_access = false")
-    # these two stay open, for `open_cursor`
-    connection.execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def spill_room(folder: str, most: int) -> int:
-    """What may be spilled [bytes]: less than the folder holds, so that the engine says it is full."""
-    found = os.statvfs(folder)
-    return min(int(most), found.f_bavail * found.f_frsize * 9 // 10)
-
-
-def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """A connection of its own that keeps count of its progress and prints none of it."""
-    cursor = engine.cursor()
-    cursor.execute("SET enable_progress_bar_print = false")
-    cursor.execute("SET enable_progress_bar = true")
-    return cursor
 
 
 class Worker(flight.FlightServerBase):
@@ -143,17 +105,23 @@ class Worker(flight.FlightServerBase):
             sink.say({}, more=True)
             file: Any = sink
             with pa.ipc.new_stream(pa.PythonFile(file, "w"), reader.schema) as writer:
-                sink.flush()  # the schema: rows may take long
                 for batch in self.counted(query, reader):
                     writer.write_batch(batch)
                     if batch.num_rows >= self.batch_rows:  # else it is the last: what follows goes with it
                         sink.flush()
         except BaseException as error:
-            if sink.broken:
-                query.reason = query.reason or "cancelled"
             problem = error
+        told = (
+            problem is None and not query.save_as
+        )  # of anything else, what is asked next may build on the end
+        if told:
+            sink.say({})  # so that the reader does not wait for the books
+        if sink.broken:
+            query.reason = query.reason or "cancelled"
+            problem = problem or BrokenPipeError("nobody reads")
         said = self.end(query, problem)
-        sink.say({"error": said} if problem is not None else {})
+        if not told:
+            sink.say({"error": said} if problem is not None else {})
         sink.close()
         self.refill()  # now rather than on the way of the next one
 
@@ -295,42 +263,40 @@ class Worker(flight.FlightServerBase):
         if not self.spare:
             self.spare.append(open_cursor(self.engine))
 
-    def obey(self) -> None:
-        """Take the broker's orders until it goes; without it nothing may run."""
-        while (message := self.control.receive()) is not None:
-            handle = str(message.get("handle", ""))
-            match message["op"]:
-                case "admit":
-                    query = Query(message)
-                    with self.lock:
-                        self.waiting[handle] = query
-                        several = Several(query, failed(words("cancelled")))
-                        self.shared |= dict.fromkeys(message.get("tickets", ()), several)
-                    self.control.send(op="admitted", handle=handle)
-                case "run":
-                    query = Query(message)
-                    if not message["waits"]:
-                        query.turn.set()
-                    with self.lock:  # here, so that the next message finds it
-                        self.running[handle] = query
-                    sink = Sink(self.control.descriptor(), query.must_stop)
-                    threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
-                case "go":
-                    with self.lock:
-                        known = self.running.get(handle)
-                    if known is not None:
-                        known.turn.set()
-                case "cancel":
-                    said = str(message.get("ko", "")), str(message.get("en", ""))
-                    self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
-                case "inspect" | "plan" | "schema":
-                    threading.Thread(target=self.inspect, args=(message,), daemon=True).start()
-                case "drop":
-                    self.drop(str(message["name"]))
-                case "drain":
-                    self.ended = time.monotonic()  # an order for it may be on its way to the record
-                    self.draining = True
-        os._exit(0)
+    def take(self, message: dict[str, Any]) -> Callable[[], None] | None:
+        """Obey one order of the broker's; what takes long is returned, for whoever took it to do."""
+        handle = str(message.get("handle", ""))
+        match message["op"]:
+            case "admit":
+                query = Query(message)
+                with self.lock:
+                    self.waiting[handle] = query
+                    several = Several(query, failed(words("cancelled")))
+                    self.shared |= dict.fromkeys(message.get("tickets", ()), several)
+                self.control.send(op="admitted", handle=handle)
+            case "run":
+                query = Query(message)
+                if not message["waits"]:
+                    query.turn.set()
+                with self.lock:  # here, so that the next message finds it
+                    self.running[handle] = query
+                return partial(self.run_into, query, Sink(self.control.descriptor(), query.must_stop))
+            case "go":
+                with self.lock:
+                    known = self.running.get(handle)
+                if known is not None:
+                    known.turn.set()
+            case "cancel":
+                said = str(message.get("ko", "")), str(message.get("en", ""))
+                self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
+            case "inspect" | "plan" | "schema":
+                return partial(self.inspect, message)
+            case "drop":
+                self.drop(str(message["name"]))
+            case "drain":
+                self.ended = time.monotonic()  # an order for it may be on its way to the record
+                self.draining = True
+        return None
 
     def inspect(self, message: dict[str, Any]) -> None:
         """Answer a question of the broker's own."""
@@ -387,10 +353,8 @@ def main() -> int:
     worker.engine.execute("SELECT 1").fetchall()
     threading.Thread(target=worker.watch, daemon=True).start()
     control.send(op="ready", pid=os.getpid())
-    try:
-        worker.obey()
-    finally:
-        os._exit(1)  # whatever happened: leaving in order would wait for readers whom nobody serves any more
+    gc.freeze()  # what is here stays: looking it through again and again holds up queries
+    return obey(control.receive, worker.take)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,28 @@ class Parser(Protocol):
         """The engine's text of the tree, and `json_serialize_sql` of that text again."""
         ...
 
+    def both(self, text: str) -> tuple[str, str, str]:
+        """`serialise` of the text and `deserialise` of that in one trip; of a tree with tables the first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parsed:
+    """A text's tree, to be judged and changed in place.
+
+    Attributes
+    ----------
+    written
+        The same as it came.
+    text, again
+        Its canonical text and that text's tree, where the parser gave them with it.
+    """
+
+    tree: Any
+    written: str = ""
+    text: str = ""
+    again: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -108,7 +130,7 @@ def prepare(
     explain, text = _explained(text)
     try:
         parsed = _parsed(text, parser)
-        statement = _statements(parsed, text)[0]
+        statement = _statements(parsed.tree, text)[0]
         lists = take_marks(statement)
         found = authorise(statement, granted, functions, columns)
         if found.parameters != parameters:
@@ -134,14 +156,15 @@ def prepare(
     )
 
 
-def _parsed(text: str, parser: Parser) -> Any:
+def _parsed(text: str, parser: Parser) -> _Parsed:
     """The tree; of a PIVOT that leaves its values to the data, the tree with those lists named."""
-    parsed = json.loads(parser.serialise(text))
-    if isinstance(parsed, dict) and parsed.get("error") and parsed.get("error_type") != "parser":
+    came, canonical, again = parser.both(text)
+    tree = json.loads(came)
+    if isinstance(tree, dict) and tree.get("error") and tree.get("error_type") != "parser":
         marked = with_marks(text)
         if marked is not None:
-            return json.loads(parser.serialise(marked))
-    return parsed
+            return _Parsed(tree=json.loads(parser.serialise(marked)))
+    return _Parsed(tree=tree, written=json.dumps(tree), text=canonical, again=again)
 
 
 def _judged(
@@ -157,9 +180,17 @@ def _judged(
         raise
 
 
-def _canonical(parsed: Any, parser: Parser) -> str:
-    canonical, again = parser.deserialise(json.dumps(parsed))
-    if plain(json.loads(again)) != plain(parsed):
+def _canonical(parsed: _Parsed, parser: Parser) -> str:
+    """The engine's text of the tree that was judged, proved to mean it.
+
+    The text that came with the tree is of use only where judging changed nothing; the proof is the same.
+    """
+    tree = json.dumps(parsed.tree)
+    if parsed.text and tree == parsed.written:
+        canonical, again = parsed.text, parsed.again
+    else:
+        canonical, again = parser.deserialise(tree)
+    if plain(json.loads(again)) != plain(parsed.tree):
         raise refusals.canonical_mismatch()
     return canonical
 

@@ -105,6 +105,10 @@ class GuardSimulator:
                 raise RecordUnsure("record-failed", ko="기록 불명", en="cannot tell")
             return len(self.events)
 
+    def record_all(self, events: Sequence[QueryEvent]) -> None:
+        for event in events:
+            self.record(event)
+
     def submit_export(
         self, identity: SessionIdentity, names: tuple[str, ...], purpose: str, now: datetime
     ) -> ExportReceipt:

@@ -20,7 +20,8 @@ import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.control import ControlClosed, receive, send
-from catalog.workers import parser, query_worker
+from catalog.workers import engine as engines
+from catalog.workers import parser
 from tests.catalog.gateway.simulator import REPO, PlainStarter
 
 PROGRAMS = REPO / "catalog" / "workers"
@@ -71,8 +72,18 @@ def test_a_text_is_a_value_to_the_parser_whatever_is_in_it(text: str, size: int)
         assert parser.answer(connection, {"op": "serialise", "text": literal}) == {"tree": tree}
         assert parser.answer(connection, {"op": "deserialise", "tree": tree})["text"] == literal
         assert "error" in parser.answer(connection, {"op": "deserialise", "tree": text})
+        once = parser.answer(connection, {"op": "both", "text": literal})
+        assert once == {"tree": tree, "text": literal, "again": tree}
         broken = json.loads(parser.answer(connection, {"op": "serialise", "text": text * size})["tree"])
         assert broken["error"] is True
+        assert parser.answer(connection, {"op": "both", "text": text * size}).keys() == {"tree"}
+
+
+@pytest.mark.parametrize("text", [";", "", "SELECT 1 FROM t", "PIVOT t ON a", "DROP TABLE x"])
+def test_a_text_without_one_of_its_own_gives_its_tree_all_the_same(text: str) -> None:
+    with parser.connect() as connection:
+        tree = parser.answer(connection, {"op": "serialise", "text": text})["tree"]
+        assert parser.answer(connection, {"op": "both", "text": text}) == {"tree": tree}
 
 
 def configuration(folder: Path, **more: Any) -> dict[str, Any]:
@@ -133,7 +144,7 @@ def test_a_worker_whose_broker_was_killed_leaves_its_readers(run_folder: Path) -
 
 
 def test_the_engine_is_locked(tmp_path: Path) -> None:
-    engine = query_worker.open_engine(configuration(tmp_path))
+    engine = engines.open_engine(configuration(tmp_path))
     for text in (
         "SELECT * FROM read_text('/etc/hostname')",
         "SET enable_external_access = true",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SOCKET: Final = "local.sock"  # beside the one of Flight SQL
+AHEAD: Final = 1 << 13  # read at once where less is asked for: a small result comes whole [bytes]
 
 
 class Away(Exception):
@@ -117,12 +118,13 @@ class LocalStream:
         self._readable = select.poll()
         self._readable.register(source, select.POLLIN | select.POLLHUP)
         with _closing_on_error(self):
+            self._bytes = _Bytes(source)
             self._wait()
-            first, _ = _receive(source)
+            first = self._bytes.message()
             if "error" in first:
                 self._over = True
                 raise _error({"kind": "failed", **first["error"]})
-            file: Any = _Bytes(source)
+            file: Any = self._bytes
             self._reader = pa.ipc.open_stream(pa.PythonFile(file, "r"))
             self.schema: pa.Schema = self._reader.schema
 
@@ -140,7 +142,7 @@ class LocalStream:
                 yield batch
             if self._stopped:
                 raise cancelled()
-            last, _ = _receive(self._source)
+            last = self._bytes.message()
             self._over = True
             self.settle()
             self._source.close()
@@ -160,7 +162,7 @@ class LocalStream:
 
     def _wait(self) -> None:
         """Until something can be read; while it takes long, what is known of the query is shown."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or self._bytes.left:
             return
         while (patience := self._progress.patience) is not None:
             if self._readable.poll(patience * 1000):
@@ -192,19 +194,41 @@ class _closing_on_error:
 
 
 class _Bytes:
-    """The file that `pyarrow.PythonFile` reads from."""
+    """What comes from a worker: messages, and the file that `pyarrow.PythonFile` reads from."""
 
     closed = False
 
     def __init__(self, source: socket.socket) -> None:
         self._source = source
+        self.left = memoryview(b"")  # read ahead
 
     def read(self, size: int) -> Any:
         import pyarrow as pa
 
         found = pa.allocate_buffer(size)
-        _fill(self._source, memoryview(found))
+        self._fill(memoryview(found).cast("B"))
         return found
+
+    def message(self) -> dict[str, Any]:
+        """A message of the worker's."""
+        head = bytearray(4)
+        self._fill(memoryview(head))
+        body = bytearray(struct.unpack(">I", head)[0])
+        self._fill(memoryview(body))
+        message: dict[str, Any] = json.loads(body)
+        return message
+
+    def _fill(self, into: memoryview) -> None:
+        while into.nbytes:
+            if not self.left and into.nbytes >= AHEAD:
+                _fill(self._source, into)
+                return
+            self.left = self.left or memoryview(self._source.recv(AHEAD))
+            if not self.left:
+                raise ConnectionResetError("closed")
+            size = min(into.nbytes, self.left.nbytes)
+            into[:size] = self.left[:size]
+            into, self.left = into[size:], self.left[size:]
 
 
 def _framed(message: Mapping[str, Any]) -> bytes:
