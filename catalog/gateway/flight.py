@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from catalog.errors import CatalogError
-from catalog.gateway import prepared, refusals
+from catalog.gateway import oversize, prepared, refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.listings import listing
 from catalog.gateway.messages import NoCommand, decode
@@ -196,6 +196,9 @@ def errors() -> Iterator[None]:
         raise flight.FlightUnavailableError(f"[{error.reason}] {error}", _detail(error)) from None
     except CatalogError as error:
         raise flight.FlightServerError(f"[{error.reason}] {error}", _detail(error)) from None
+    except MemoryError:
+        short = oversize.gateway_memory()
+        raise flight.FlightServerError(f"[{short.reason}] {short}", _detail(short)) from None
     except Exception:
         incident = secrets.token_hex(4)
         LOG.exception("incident %s", incident)

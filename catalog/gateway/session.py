@@ -337,9 +337,10 @@ class SessionGateway:
                 worker.admit(handle, order)
             else:
                 worker.run(handle, order, work.into)
-        except refusals.GatewayError:
+        except (refusals.GatewayError, MemoryError) as error:
             self.saved.failed(query_id)
-            self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
+            why = "memory-limit" if isinstance(error, MemoryError) else "worker-died"
+            self._ledger.end(query_id, QueryEventKind.FAILED, reason=why)
             raise
         return Admission(
             query_id=query_id,

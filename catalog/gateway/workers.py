@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.admission import QueryLimits
 from catalog.gateway.guard import SessionId
 from catalog.gateway.processes import Ended, Starter, WorkerProcess
@@ -191,6 +191,7 @@ class Workers:
             "saved_rows": self._limits.saved_rows,
             "saved_bytes": self._limits.saved_bytes,
             "result_bytes": self._limits.result,
+            "columns": oversize.MOST_COLUMNS,
         }
 
     def _unlink(self, generation: int) -> None:

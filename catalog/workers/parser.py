@@ -2,6 +2,7 @@
 
 Reads length-prefixed JSON on file descriptor 3 and answers in order:
 `{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`.
+What goes wrong is `{"error", "memory"}`: the engine's words, and whether memory ran out.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
         tree, text = _asked(connection, "deserialise", message["tree"])
         return {"text": text, "tree": tree}
     except (duckdb.Error, MemoryError, UnicodeError) as error:
-        return {"error": str(error)[:500]}
+        short = isinstance(error, (MemoryError, duckdb.OutOfMemoryException)) or "bad_alloc" in str(error)
+        return {"error": str(error)[:500], "memory": short}
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> tuple[Any, ...]:

@@ -16,13 +16,14 @@ sending them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import duckdb
@@ -31,9 +32,10 @@ import pyarrow.flight as flight
 
 from . import plan
 from .control import Control, bound
+from .engine import open_cursor, open_engine
 from .inspection import digest, inspected, planned, schema_of
-from .memory import keep_memory
-from .query import CANCELLED, Query, choose, one_line, quoted, reason_of, words
+from .memory import Reserve, keep_memory
+from .query import CANCELLED, Query, choose, is_of_memory, one_line, quoted, reason_of, words
 from .several import Several
 from .sink import Sink
 
@@ -43,50 +45,8 @@ KEPT = (  # bytes of all saved tables, in memory and spilled
     "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
     "WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
 )
-OFF = [
-    *("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"),
-    "python_enable_replacements",
-]
 LINGER = 2.0  # a draining worker stays after its last query: the end of the answer is still on its way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
-
-
-def open_engine(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """The engine with its views made and its settings locked."""
-    connection = duckdb.connect(config=dict.fromkeys(OFF, False))
-    connection.execute(f"SET threads = {int(settings['threads'])}")
-    connection.execute(f"SET memory_limit = '{int(settings['memory'])}B'")
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET parquet_metadata_cache = true")
-    connection.execute("CREATE SCHEMA campus")
-    for view in settings["views"]:
-        # `text` is the broker's own statement over read_parquet(files, schema = field ids)
-        connection.execute(view["text"])
-    spill = settings["spill"]
-    if spill:
-        os.makedirs(spill, exist_ok=True)  # noqa: PTH103
-        connection.execute(f"SET max_temp_directory_size = '{spill_room(spill, settings['spill_size'])}B'")
-    connection.execute("SET temp_directory = ?", [spill or ""])
-    connection.execute("SET allowed_paths = ?", [settings["files"]])
-    connection.execute("SET enable_external_access = false")
-    # these two stay open, for `open_cursor`
-    connection.execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def spill_room(folder: str, most: int) -> int:
-    """What may be spilled [bytes]: less than the folder holds, so that the engine says it is full."""
-    found = os.statvfs(folder)
-    return min(int(most), found.f_bavail * found.f_frsize * 9 // 10)
-
-
-def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """A connection of its own that keeps count of its progress and prints none of it."""
-    cursor = engine.cursor()
-    cursor.execute("SET enable_progress_bar_print = false")
-    cursor.execute("SET enable_progress_bar = true")
-    return cursor
 
 
 class Worker(flight.FlightServerBase):
@@ -96,7 +56,7 @@ class Worker(flight.FlightServerBase):
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
         self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
-        self.result_bytes = int(settings["result_bytes"])
+        self.result_bytes, self.columns = int(settings["result_bytes"]), int(settings["columns"])
         self.files = tuple(map(str, settings["files"]))
         self.engine = open_engine(settings)
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
@@ -105,6 +65,7 @@ class Worker(flight.FlightServerBase):
         self.shared: dict[str, Several] = {}  # by ticket, where there are several
         self.told: dict[str, dict[str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
+        self.reserve = Reserve()
         self.draining = False
         self.ended = time.monotonic()
         super().__init__("grpc+unix://" + settings["listen"])
@@ -122,17 +83,17 @@ class Worker(flight.FlightServerBase):
             if several is not None:
                 return several.stream()
             raise failed(told or words("unknown-ticket"))
-        self.control.send(op="ask", handle=query.handle)
         try:
+            self.control.send(op="ask", handle=query.handle)
             reader = self.open(query, context)
+            if several is None:
+                return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+            several.begin(reader.schema, self.batches(query, reader))
         except BaseException as error:
             problem = failed(self.end(query, error))
             if several is not None:
                 several.fail(problem)
             raise problem from None
-        if several is None:
-            return flight.GeneratorStream(reader.schema, self.batches(query, reader))
-        several.begin(reader.schema, self.batches(query, reader))
         return several.stream()
 
     def run_into(self, query: Query, sink: Sink) -> None:
@@ -153,7 +114,8 @@ class Worker(flight.FlightServerBase):
                 query.reason = query.reason or "cancelled"
             problem = error
         said = self.end(query, problem)
-        sink.say({"error": said} if problem is not None else {})
+        problem = None  # what it still holds of the result goes before anything is said
+        sink.say({"error": said} if said else {})
         sink.close()
         self.refill()  # now rather than on the way of the next one
 
@@ -173,6 +135,9 @@ class Worker(flight.FlightServerBase):
         if query.explain:
             return self.explain(query, query.cursor)
         relation = query.cursor.sql(query.sql, params=query.parameters or None)
+        if len(relation.columns) > self.columns:
+            query.reason = query.reason or "too-many-columns"
+            raise OverflowError
         reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
 
@@ -233,12 +198,20 @@ class Worker(flight.FlightServerBase):
             self.end(query, duckdb.InterruptException("reader gone"))
             raise
         except BaseException as error:
-            raise failed(self.end(query, error)) from None
+            said = self.end(query, error)
         else:
-            self.end(query, None)
+            said = self.end(query, None)
+        if said:
+            raise failed(said)
 
     def end(self, query: Query, error: BaseException | None) -> dict[str, str]:
-        """Report the end to the broker, once; returns what the reader is shown of an error."""
+        """Report the end to the broker, once; returns what the reader is shown of an error, else nothing."""
+        try:
+            summed = "" if error is not None else digest(query.kept)
+        except (MemoryError, pa.ArrowException) as short:
+            error, summed = short, ""
+        if error is not None and is_of_memory(error):
+            self.reserve.use()
         with query.lock:
             query.context, cursor, query.cursor = None, query.cursor, None
         with self.lock:
@@ -250,10 +223,12 @@ class Worker(flight.FlightServerBase):
             seconds = time.monotonic() - query.admitted
             self.control.send(
                 op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
-                seconds=seconds, reason=reason, digest="" if reason else digest(query.kept),
+                seconds=seconds, reason=reason, digest=summed,
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
+        if error is None:
+            return {}
         if query.wording[0]:
             return {"reason": reason, "ko": query.wording[0], "en": query.wording[1]}
         return words(
@@ -263,37 +238,46 @@ class Worker(flight.FlightServerBase):
             saved_rows=self.saved_rows,
             saved_bytes=self.saved_bytes,
             result_bytes=self.result_bytes,
+            columns=self.columns,
         )
 
     def watch(self) -> None:
         """Look at cancellation, time limits and expired handles until the process ends."""
         while True:
             time.sleep(TICK)
-            now = time.monotonic()
-            with self.lock:
-                running = list(self.running.values())
-                expired = [q for q in self.waiting.values() if q.expires < now]
-                idle = self.draining and not self.running and not self.waiting
-                idle = idle and now - self.ended > LINGER
-            for query in running:
-                query.look(now)
-                if (progress := query.progress(now)) is not None:
-                    self.control.send(op="progress", **progress)
-            self.refill()
-            for query in expired:
-                query.reason = "ticket-expired"
-                self.end(query, duckdb.InterruptException("expired"))
-            with self.lock:
-                late = [k for k, s in self.shared.items() if s.query.expires < now]
-                for ticket in late:  # of a query that began they are no longer good either
-                    del self.shared[ticket]
-            if idle:
-                os._exit(0)
+            with contextlib.suppress(MemoryError):  # without its watch no limit would hold: it looks again
+                self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        now = time.monotonic()
+        with self.lock:
+            running = list(self.running.values())
+            expired = [q for q in self.waiting.values() if q.expires < now]
+            idle = self.draining and not self.running and not self.waiting
+            idle = idle and now - self.ended > LINGER
+        for query in running:
+            query.look(now)
+            if (progress := query.progress(now)) is not None:
+                self.control.send(op="progress", **progress)
+        self.refill()
+        for query in expired:
+            query.reason = "ticket-expired"
+            self.end(query, duckdb.InterruptException("expired"))
+        with self.lock:
+            late = [k for k, s in self.shared.items() if s.query.expires < now]
+            for ticket in late:  # of a query that began they are no longer good either
+                del self.shared[ticket]
+        if idle:
+            os._exit(0)
 
     def refill(self) -> None:
-        """Have a cursor ready."""
-        if not self.spare:
-            self.spare.append(open_cursor(self.engine))
+        """Have a cursor ready, and room to tell of an end without memory."""
+        with contextlib.suppress(duckdb.Error, MemoryError):  # tried again
+            if not self.spare:
+                self.spare.append(open_cursor(self.engine))
+            if not self.running:
+                self.reserve.fill()
 
     def obey(self) -> None:
         """Take the broker's orders until it goes; without it nothing may run."""
@@ -314,7 +298,9 @@ class Worker(flight.FlightServerBase):
                     with self.lock:  # here, so that the next message finds it
                         self.running[handle] = query
                     sink = Sink(self.control.descriptor(), query.must_stop)
-                    threading.Thread(target=self.run_into, args=(query, sink), daemon=True).start()
+                    if not begun(self.run_into, query, sink):
+                        sink.say({"error": self.end(query, MemoryError())})
+                        sink.close()
                 case "go":
                     with self.lock:
                         known = self.running.get(handle)
@@ -324,7 +310,8 @@ class Worker(flight.FlightServerBase):
                     said = str(message.get("ko", "")), str(message.get("en", ""))
                     self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
                 case "inspect" | "plan" | "schema":
-                    threading.Thread(target=self.inspect, args=(message,), daemon=True).start()
+                    if not begun(self.inspect, message):
+                        self.control.send(op="inspected", number=message["number"])
                 case "drop":
                     self.drop(str(message["name"]))
                 case "drain":
@@ -360,6 +347,15 @@ class Worker(flight.FlightServerBase):
             if said[0]:
                 with self.lock:
                     self.told = {**dict(list(self.told.items())[-MOST_TOLD:]), query.handle: shown}
+
+
+def begun(work: Callable[..., None], *given: Any) -> bool:
+    """Whether a thread could be had for it."""
+    try:
+        threading.Thread(target=work, args=given, daemon=True).start()
+    except (RuntimeError, MemoryError):
+        return False
+    return True
 
 
 def failed(said: dict[str, str]) -> flight.FlightServerError:

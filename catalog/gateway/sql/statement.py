@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.pivot import take_marks, with_marks
 from catalog.gateway.sql.scans import Demands, merged, named, scans
 from catalog.gateway.sql.show import Columns
 from catalog.gateway.sql.tree import NO_COLUMNS, authorise
+from catalog.gateway.sql.values import shortened
 
-MAX_BYTES: Final = 1 << 20  # one statement [bytes]
+MAX_BYTES: Final = 1 << 20  # one statement without its long lists of values [bytes]
+MOST_BYTES: Final = 3 << 20  # with them
 NO_CODES: Final[Systems] = MappingProxyType({})
 _WORD = re.compile(r"(?:\s|--[^\n]*\n|(?>/\*.*?\*/)|\()*+([A-Za-z]+)", re.S)
 _EXPLAIN = re.compile(
@@ -100,13 +102,12 @@ def prepare(
     QueryRefused
         With the offending thing and what to do.
     """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAX_BYTES:
-        raise refusals.too_long(size, MAX_BYTES)
+    _demand_short(text, MOST_BYTES)
     if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise refusals.syntax_error("U+0000 or a lone surrogate")
     explain, text = _explained(text)
     try:
+        text = _with_cheap_lists(text, parser, columns)
         parsed = _parsed(text, parser)
         statement = _statements(parsed, text)[0]
         lists = take_marks(statement)
@@ -122,6 +123,8 @@ def prepare(
         canonical = _canonical(parsed, parser)
     except RecursionError:
         raise refusals.too_deep() from None
+    except MemoryError:
+        raise oversize.statement_memory() from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise refusals.parser_failed() from error  # what came back is no tree of the engine's
     return Statement(
@@ -132,6 +135,25 @@ def prepare(
         demands=demands,
         named=names,
     )
+
+
+def _demand_short(text: str, limit: int) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > limit:
+        raise refusals.too_long(size, limit)
+
+
+def _with_cheap_lists(text: str, parser: Parser, columns: Columns) -> str:
+    """The text with its long lists of values put so that they are cheap, where they can be."""
+    short = shortened(text)
+    if short is None:
+        _demand_short(text, MAX_BYTES)
+        return text
+    _demand_short(short.marked, MAX_BYTES)
+    settled = short.settled(json.loads(parser.serialise(short.marked)), columns)
+    if settled == text:
+        _demand_short(text, MAX_BYTES)
+    return settled
 
 
 def _parsed(text: str, parser: Parser) -> Any:
@@ -225,13 +247,22 @@ def _statements(parsed: Any, text: str) -> list[dict[str, Any]]:
     if parsed.get("error"):
         if parsed.get("error_type") == "parser":
             raise refusals.syntax_error(str(parsed.get("error_message", "")))
-        if parsed.get("error_type") != "not implemented":  # out of memory, say: no word on what it is
+        if short_of_memory(str(parsed.get("error_type")), str(parsed.get("error_message"))):
+            raise oversize.statement_memory()
+        if parsed.get("error_type") != "not implemented":  # no word on what it is
             raise refusals.parser_failed()
         raise _not_select(text)
     statements = parsed.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:
         raise refusals.one_statement(len(statements) if isinstance(statements, list) else 0)
     return statements
+
+
+def short_of_memory(*said: str) -> bool:
+    """Whether the engine's words on an error are of memory."""
+    return any(
+        word in text.lower() for text in said for word in ("out of memory", "bad_alloc", "failed to alloc")
+    )
 
 
 def _not_select(text: str) -> refusals.QueryRefused:
