@@ -66,6 +66,7 @@ class Worker(flight.FlightServerBase):
         self.told: dict[str, dict[str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
         self.reserve = Reserve()
+        control.make_room = self.reserve.use
         self.draining = False
         self.ended = time.monotonic()
         super().__init__("grpc+unix://" + settings["listen"])
