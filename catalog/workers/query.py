@@ -122,6 +122,34 @@ def choose(cursor: duckdb.DuckDBPyConnection, files: dict[str, list[str]]) -> No
         cursor.execute(f"SET VARIABLE {quoted(table)} = ?", [paths])
 
 
+def name_list(cursor: duckdb.DuckDBPyConnection, name: str, values: str, given: Any) -> None:
+    """Make a list of values under its name, for this connection.
+
+    Parameters
+    ----------
+    values
+        The statement that finds them; asks for some of the bound values at most.
+    given
+        The bound values, in order or by name.
+    """
+    wanted = asked_of(cursor, values, given)
+    found = values
+    if wanted:  # the engine takes no bound value where a type is made
+        rows = cursor.execute(values, wanted).fetchall()
+        cursor.execute(f"SET VARIABLE {name} = ?", [[value for (value,) in rows]])
+        found = f"SELECT unnest(getvariable('{name}')::VARCHAR[])"
+    cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({found})")
+
+
+def asked_of(cursor: duckdb.DuckDBPyConnection, sql: str, given: Any) -> dict[str, Any]:
+    """Of the bound values those that a statement asks for, by name."""
+    if not given:
+        return {}
+    (statement,) = cursor.extract_statements(sql)
+    named = given if isinstance(given, dict) else {str(n): value for n, value in enumerate(given, 1)}
+    return {name: named[name] for name in statement.named_parameters}
+
+
 def quoted(name: str) -> str:
     """An SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -35,7 +35,7 @@ from .control import Control, bound
 from .engine import open_cursor, open_engine
 from .inspection import digest, inspected, planned, schema_of
 from .memory import Reserve, keep_memory
-from .query import CANCELLED, Query, choose, is_of_memory, one_line, quoted, reason_of, words
+from .query import CANCELLED, Query, choose, is_of_memory, name_list, one_line, quoted, reason_of, words
 from .several import Several
 from .sink import Sink
 
@@ -130,7 +130,7 @@ class Worker(flight.FlightServerBase):
             raise duckdb.InterruptException("cancelled before start")
         choose(query.cursor, query.files)
         for name, values in query.lists:  # ends with the cursor
-            query.cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({values})")
+            name_list(query.cursor, name, values, query.parameters)
         if query.save_as:
             return self.save(query, query.cursor)
         if query.explain:

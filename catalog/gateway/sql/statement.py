@@ -85,6 +85,8 @@ def prepare(
     systems: Systems = NO_CODES,
     parameters: frozenset[str] = frozenset(),
     columns: Columns = NO_COLUMNS,
+    *,
+    partly: bool = False,
 ) -> Statement:
     """Parse, authorise, rewrite, and prove that the rewritten text means the tree that was checked.
 
@@ -96,6 +98,8 @@ def prepare(
         Names of the values that come with it (`1`, `2`, … for `?`): the statement asks for exactly these.
     columns
         Granted table → columns, for `information_schema` and the like.
+    partly
+        Whether it may ask for some of the values alone.
 
     Raises
     ------
@@ -112,10 +116,12 @@ def prepare(
         statement = _statements(parsed, text)[0]
         lists = take_marks(statement)
         found = authorise(statement, granted, functions, columns)
-        if found.parameters != parameters:
+        if found.parameters != (found.parameters & parameters if partly else parameters):
             raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statement, systems)
-        asked = [(name, _judged(tree, granted, functions, parser, columns)) for _, name, tree in lists]
+        asked = [
+            (name, _judged(tree, granted, functions, parser, parameters, columns)) for _, name, tree in lists
+        ]
         names = named(statement)
         demands = merged(scans(statement, columns), *(values.demands for _, values in asked))
         for pivot, name, _ in lists:
@@ -159,24 +165,30 @@ def _with_cheap_lists(text: str, parser: Parser, columns: Columns) -> str:
 def _parsed(text: str, parser: Parser) -> Any:
     """The tree; of a PIVOT that leaves its values to the data, the tree with those lists named."""
     parsed = json.loads(parser.serialise(text))
-    if isinstance(parsed, dict) and parsed.get("error") and parsed.get("error_type") != "parser":
+    if isinstance(parsed, dict) and parsed.get("error") and _may_lack_values(parsed):
         marked = with_marks(text)
         if marked is not None:
             return json.loads(parser.serialise(marked))
     return parsed
 
 
+def _may_lack_values(parsed: dict[str, Any]) -> bool:
+    """Whether it may be a PIVOT refused for its values; with bound ones the engine says it another way."""
+    said = str(parsed.get("error_message"))
+    return parsed.get("error_type") != "parser" or "PIVOT statements with pivot elements" in said
+
+
 def _judged(
-    tree: dict[str, Any], granted: Collection[str], functions: Functions, parser: Parser, columns: Columns
+    tree: dict[str, Any],
+    granted: Collection[str],
+    functions: Functions,
+    parser: Parser,
+    parameters: frozenset[str],
+    columns: Columns,
 ) -> Statement:
-    """The statement of a PIVOT's values, judged as if a person had sent it."""
+    """The statement of a PIVOT's values, judged as if a person had sent it; it need not ask for all bound."""
     text, _ = parser.deserialise(json.dumps({"error": False, "statements": [tree]}))
-    try:
-        return prepare(text, granted, functions, parser, columns=columns)
-    except refusals.QueryRefused as refused:
-        if refused.reason == "parameters-mismatch":  # a value that is bound later decides the columns
-            raise refusals.pivot_needs_values() from None
-        raise
+    return prepare(text, granted, functions, parser, NO_CODES, parameters, columns, partly=True)
 
 
 def _canonical(parsed: Any, parser: Parser) -> str:
