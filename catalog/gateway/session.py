@@ -190,6 +190,14 @@ class SessionGateway:
         (table,) = workspace.demand([name])
         return workspace, table
 
+    def kept(self, workspace: Workspace) -> dict[str, bytes]:
+        """The saved tables and how their rows look: Arrow IPC messages, empty where nothing is known."""
+        if not (names := self.saved.names(self._workers.generation_for(workspace))):
+            return {}
+        worker = self._workers.ready(workspace)
+        orders = {name: Work(runs=f"FROM memory.campus.{quoted(name)}").order for name in names}
+        return {name: worker.schema(order, SCHEMA_SECONDS) for name, order in orders.items()}
+
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
         if query_id not in self._open_queries():
