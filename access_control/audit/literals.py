@@ -17,7 +17,7 @@ from typing import Any, Final
 from access_control.errors import AuditRefused
 
 KEY_BYTES: Final = 32
-LARGEST_LITERALS: Final = 1 << 20  # [bytes] of one entry's, as JSON
+LARGEST_LITERALS: Final = 4 << 20  # [bytes] of one entry's, as JSON: the longest statement the gateway takes
 FIELD: Final = "literals"  # of an event's detail
 _CONTEXT: Final = b"campus literals v1\0"
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from catalog.errors import CatalogError
-from catalog.gateway import prepared, refusals
+from catalog.gateway import oversize, prepared, refusals
 from catalog.gateway.actions import Actions
-from catalog.gateway.listings import listing
+from catalog.gateway.listings import NONE_SAVED, listing
 from catalog.gateway.messages import NoCommand, decode
 from catalog.gateway.parameters import parameters
 from catalog.gateway.parts import Parts
@@ -87,7 +87,7 @@ class SessionServer(flight.FlightServerBase):
                     descriptor, self._session.query(_nothing_or(query), values, readers=readers)
                 )
             _demand_listing(name)
-            schema = listing(name, message, self._session.workspace()).schema
+            schema = self._listing(name, message).schema
             return flight.FlightInfo(
                 schema, descriptor, [flight.FlightEndpoint(flight.Ticket(command), [])], -1, -1
             )
@@ -97,7 +97,7 @@ class SessionServer(flight.FlightServerBase):
         with errors():
             name, message = _decoded(bytes(ticket.ticket))
             _demand_listing(name)
-            return flight.RecordBatchStream(listing(name, message, self._session.workspace()))
+            return flight.RecordBatchStream(self._listing(name, message))
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Bind the values of a prepared statement; nothing else is taken in."""
@@ -137,6 +137,11 @@ class SessionServer(flight.FlightServerBase):
         if admission.schema:
             schema = pa.ipc.read_schema(pa.py_buffer(admission.schema))
         return flight.FlightInfo(schema, descriptor, endpoints, -1, -1, app_metadata=metadata)
+
+    def _listing(self, name: str, message: Any) -> Any:
+        workspace = self._session.workspace()
+        saved = self._session.kept(workspace) if name == "CommandGetTables" else NONE_SAVED
+        return listing(name, message, workspace, saved)
 
     def _statement(self, body: bytes) -> Admission:
         request = _json(body)
@@ -196,6 +201,9 @@ def errors() -> Iterator[None]:
         raise flight.FlightUnavailableError(f"[{error.reason}] {error}", _detail(error)) from None
     except CatalogError as error:
         raise flight.FlightServerError(f"[{error.reason}] {error}", _detail(error)) from None
+    except MemoryError:
+        short = oversize.gateway_memory()
+        raise flight.FlightServerError(f"[{short.reason}] {short}", _detail(short)) from None
     except Exception:
         incident = secrets.token_hex(4)
         LOG.exception("incident %s", incident)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
 
-from catalog.gateway.sql.show import CATALOG, SCHEMA
+from catalog.gateway.sql.show import CATALOG, SCHEMA, TABLE_TYPE
 from catalog.gateway.workspace import Table, Workspace
 
-TABLE_TYPE: Final = "VIEW"
+_TABLE_TYPES: Final = frozenset({TABLE_TYPE, "TABLE"})  # JDBC says TABLE, ISO 9075-11 BASE TABLE
+NONE_SAVED: Final[Mapping[str, bytes]] = MappingProxyType({})
+_NO_FIELDS: Final = pa.schema([]).serialize().to_pybytes()
 _ARROW: Final = {
     "VARCHAR": pa.string(),
     "INTEGER": pa.int32(),
@@ -44,8 +48,14 @@ def arrow_schema(table: Table) -> Any:
     )
 
 
-def listing(name: str, command: Any, workspace: Workspace) -> Any:
-    """The answer to a metadata command as an Arrow table."""
+def listing(name: str, command: Any, workspace: Workspace, saved: Mapping[str, bytes] = NONE_SAVED) -> Any:
+    """The answer to a metadata command as an Arrow table.
+
+    Parameters
+    ----------
+    saved
+        The session's own tables and their Arrow schemas, as IPC messages.
+    """
     match name:
         case "CommandGetCatalogs":
             return pa.table({"catalog_name": [CATALOG]}, schema=_schema("catalog_name!"))
@@ -57,29 +67,30 @@ def listing(name: str, command: Any, workspace: Workspace) -> Any:
             return pa.table({"table_type": [TABLE_TYPE]}, schema=_schema("table_type!"))
         case "CommandGetSqlInfo":
             return _sql_info(command)
-        case "CommandGetPrimaryKeys":  # what is granted are views: they have no keys
+        case "CommandGetPrimaryKeys":  # no key is kept by the engine
             return _PRIMARY_KEYS.empty_table()
         case "CommandGetExportedKeys" | "CommandGetImportedKeys":
             return _FOREIGN_KEYS.empty_table()
         case _:
-            return _tables(command, workspace)
+            return _tables(command, workspace, saved)
 
 
-def _tables(command: Any, workspace: Workspace) -> Any:
+def _tables(command: Any, workspace: Workspace, saved: Mapping[str, bytes]) -> Any:
     schema = _schema("catalog_name", "db_schema_name", "table_name!", "table_type!")
     if command.include_schema:
         schema = schema.append(pa.field("table_schema", pa.binary(), nullable=False))
     visible = (
         command.catalog in ("", CATALOG)
         and _matches(command.db_schema_filter_pattern, SCHEMA)
-        and (not command.table_types or TABLE_TYPE in command.table_types)
+        and (not command.table_types or not _TABLE_TYPES.isdisjoint(map(str.upper, command.table_types)))
     )
     rows = []
-    for table in sorted(workspace.tables.values(), key=lambda t: t.name):
-        if visible and _matches(command.table_name_filter_pattern, table.name):
-            row: tuple[object, ...] = (CATALOG, SCHEMA, table.name, TABLE_TYPE)
+    for name in sorted({*workspace.tables, *saved}):
+        if visible and _matches(command.table_name_filter_pattern, name):
+            row: tuple[object, ...] = (CATALOG, SCHEMA, name, TABLE_TYPE)
             if command.include_schema:
-                row += (arrow_schema(table).serialize().to_pybytes(),)
+                table = workspace.tables.get(name)
+                row += (arrow_schema(table).serialize().to_pybytes() if table else saved[name] or _NO_FIELDS,)
             rows.append(row)
     return _table(schema, rows)
 

@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.control import ControlClosed, receive, send
 from catalog.gateway.listening import connections
 from catalog.gateway.parameters import parameters
 from catalog.gateway.parts import Parts
 from catalog.gateway.session import Admission, SessionGateway
-from catalog.gateway.sql.statement import MAX_BYTES
+from catalog.gateway.sql.statement import MOST_BYTES
 
 LOG = logging.getLogger(__name__)
 MOST_CLIENTS: Final = 64  # connections of one session
-MOST_REQUEST: Final = 8 * MAX_BYTES  # a statement of the longest, each byte escaped [bytes]
+MOST_REQUEST: Final = 3 * MOST_BYTES  # a statement of the longest, its letters escaped [bytes]
 
 
 class LocalServer:
@@ -82,6 +82,8 @@ class LocalServer:
                 admission = self._run(request, into=ours)
             except CatalogError as error:
                 send(client, {"error": _said(error)})
+            except MemoryError:
+                send(client, {"error": _said(oversize.gateway_memory())})
             except Exception:
                 incident = secrets.token_hex(4)
                 LOG.exception("incident %s", incident)

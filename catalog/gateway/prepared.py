@@ -14,13 +14,13 @@ from typing import Final
 from catalog.gateway import refusals
 from catalog.gateway.messages import NoCommand, decode, encode, encode_plain
 from catalog.gateway.parameters import NONE, Parameters, of_python, parameters
-from catalog.gateway.sql.statement import MAX_BYTES
+from catalog.gateway.sql.statement import MOST_BYTES
 
 CREATE: Final = "CreatePreparedStatement"
 CLOSE: Final = "ClosePreparedStatement"
 ACTIONS: Final = (CREATE, CLOSE)
 COMMAND: Final = "CommandPreparedStatementQuery"
-_MOST_HANDLE: Final = 4 * MAX_BYTES
+_MOST_HANDLE: Final = 3 * MOST_BYTES
 
 
 def act(action: str, body: bytes) -> list[bytes]:
@@ -40,8 +40,8 @@ def act(action: str, body: bytes) -> list[bytes]:
     if action != CREATE or name != "ActionCreatePreparedStatementRequest":
         raise refusals.malformed(action)
     size = len(message.query.encode())
-    if size > MAX_BYTES:
-        raise refusals.too_long(size, MAX_BYTES)
+    if size > MOST_BYTES:
+        raise refusals.too_long(size, MOST_BYTES)
     handle = _handle(message.query, NONE)
     return [encode("ActionCreatePreparedStatementResult", prepared_statement_handle=handle)]
 

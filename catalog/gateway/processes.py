@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.control import ControlClosed, receive, send
 from catalog.gateway.ended import Ended, ended_of
 from catalog.gateway.governed import words
@@ -92,6 +92,9 @@ class SandboxedParser:
     def _ask(self, **message: Any) -> dict[str, Any]:
         with self._lock:
             answer = self._answer(message, again=self._running is not None)
+            if answer.get("memory"):  # what it took it keeps: the next statement gets another
+                self._drop()
+                raise oversize.statement_memory()
         if "error" in answer:
             raise refusals.syntax_error(str(answer["error"]))
         return answer

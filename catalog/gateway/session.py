@@ -193,6 +193,14 @@ class SessionGateway:
         (table,) = workspace.demand([name])
         return workspace, table
 
+    def kept(self, workspace: Workspace) -> dict[str, bytes]:
+        """The saved tables and how their rows look: Arrow IPC messages, empty where nothing is known."""
+        if not (names := self.saved.names(self._workers.generation_for(workspace))):
+            return {}
+        worker = self._workers.ready(workspace)
+        orders = {name: Work(runs=f"FROM memory.campus.{quoted(name)}").order for name in names}
+        return {name: worker.schema(order, SCHEMA_SECONDS) for name, order in orders.items()}
+
     def cancel(self, query_id: str) -> bool:
         """Stop one of this session's queries; False if it is not running."""
         if query_id not in self._open_queries():
@@ -353,9 +361,10 @@ class SessionGateway:
                 worker.admit(handle, order)
             elif into is None:
                 worker.run(handle, order, work.into)
-        except refusals.GatewayError:
+        except (refusals.GatewayError, MemoryError) as error:
             self.saved.failed(query_id)
-            self._ledger.end(query_id, QueryEventKind.FAILED, reason="worker-died")
+            why = "memory-limit" if isinstance(error, MemoryError) else "worker-died"
+            self._ledger.end(query_id, QueryEventKind.FAILED, reason=why)
             raise
         return Admission(
             query_id=query_id,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from catalog.errors import CatalogError
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.admission import QueryLimits
 from catalog.gateway.ended import Ended
 from catalog.gateway.guard import SessionId
@@ -202,6 +202,7 @@ class Workers:
             "saved_rows": self._limits.saved_rows,
             "saved_bytes": self._limits.saved_bytes,
             "result_bytes": self._limits.result,
+            "columns": oversize.MOST_COLUMNS,
         }
 
     def _unlink(self, generation: int) -> None:

@@ -5,12 +5,14 @@ A message is its length (4 bytes, big-endian) and a JSON object; descriptors tra
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 CONTROL_FD = 3
@@ -25,6 +27,7 @@ class Control:
         self.socket = socket.socket(fileno=fd)
         self._lock = threading.Lock()
         self._came: list[int] = []
+        self.make_room: Callable[[], None] = _no_room
 
     def receive(self) -> dict[str, Any] | None:
         """Next message, or None where the broker has gone; asked whether it listens, it answers by itself."""
@@ -34,10 +37,19 @@ class Control:
                 return None
             (length,) = struct.unpack(">I", head)
             body = self._exactly(length) if length <= MAX_MESSAGE else None
-            message: dict[str, Any] | None = None if body is None else json.loads(body)
+            message = None if body is None else self._read(body)
             if message is None or message.get("op") != "ping":
                 return message
             self.send(op="inspected", number=message["number"])
+
+    def _read(self, body: bytes) -> dict[str, Any]:
+        message: dict[str, Any]
+        try:
+            message = json.loads(body)
+        except MemoryError:  # an order that is not understood would end everything else that runs here
+            self.make_room()
+            message = json.loads(body)
+        return message
 
     def descriptor(self) -> int:
         """The descriptor that came with the last message; the caller closes it.
@@ -52,10 +64,12 @@ class Control:
     def send(self, **message: Any) -> None:
         """Write one message; a broker that has gone is noticed by the reader."""
         try:
-            with self._lock:
-                self.socket.sendall(framed(message))
-        except OSError:
-            pass
+            frame = framed(message)
+        except MemoryError:
+            self.make_room()
+            frame = framed(message)
+        with contextlib.suppress(OSError), self._lock:
+            self.socket.sendall(frame)
 
     def _exactly(self, length: int) -> bytes | None:
         parts = bytearray()
@@ -72,6 +86,10 @@ class Control:
                 return None
             parts += part
         return bytes(parts)
+
+
+def _no_room() -> None:
+    """Nothing was put aside."""
 
 
 def framed(message: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""A session's engine: made over its views, then locked. Knows no statement and no broker."""
+"""A session's engine: its views made, its settings locked, nothing else in reach. Runs nobody's statement."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from . import plan
-from .query import Query, choose
+from .query import Query, asked_of, choose
 
 
 def inspected(
@@ -46,7 +46,7 @@ def planned(cursor: duckdb.DuckDBPyConnection, query: Query, seconds: float) -> 
         choose(cursor, query.files)
         found: set[str] = set()
         for name, values in query.lists:  # a list of one will do: which columns are read does not hang on it
-            found.update(_columns(cursor, values, None))
+            found.update(_columns(cursor, values, asked_of(cursor, values, query.parameters) or None))
             cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ('')")
         found.update(_columns(cursor, query.sql, query.parameters or None))
     except (duckdb.Error, MemoryError, ValueError):

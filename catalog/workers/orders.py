@@ -10,15 +10,21 @@ import os
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 Message = dict[str, Any]
-Todo = Callable[[], None]
 
 
-def obey(
-    receive: Callable[[], Message | None], take: Callable[[Message], Callable[[], None] | None]
-) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What an order asks for that takes long; `refuse` in its place where no thread can be had."""
+
+    run: Callable[[], None]
+    refuse: Callable[[], None]
+
+
+def obey(receive: Callable[[], Message | None], take: Callable[[Message], Todo | None]) -> NoReturn:
     """Obey until the broker goes, then end the process: without a broker nothing may run.
 
     Parameters
@@ -46,7 +52,7 @@ class _Listeners:
         try:
             while (what := self._next()) is not None:
                 try:
-                    what()
+                    what.run()
                 except Exception:  # one query's trouble is not another's
                     traceback.print_exc()
             os._exit(0)
@@ -58,11 +64,25 @@ class _Listeners:
             self._free += 1
         with self._listening:
             while (message := self._receive()) is not None:
-                if (what := self._take(message)) is not None:
-                    with self._counting:
-                        self._free -= 1
-                        alone = not self._free
-                    if alone:
-                        threading.Thread(target=self.listen, daemon=True).start()
+                what = self._take(message)
+                if what is None:
+                    continue
+                if self._leave():
                     return what
+                what.refuse()
         return None
+
+    def _leave(self) -> bool:
+        """Stop listening, where somebody else does or will."""
+        with self._counting:
+            self._free -= 1
+            alone = not self._free
+        if not alone:
+            return True
+        try:
+            threading.Thread(target=self.listen, daemon=True).start()
+        except (RuntimeError, MemoryError):
+            with self._counting:
+                self._free += 1
+            return False
+        return True

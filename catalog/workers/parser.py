@@ -3,6 +3,7 @@
 Reads length-prefixed JSON on file descriptor 3 and answers in order:
 `{"op": "serialise", "text"}` → `{"tree"}`; `{"op": "deserialise", "tree"}` → `{"text", "tree"}`;
 `{"op": "both", "text"}` → `{"tree"}`, and `{"text", "again"}` of that tree where it names no table.
+What goes wrong is `{"error", "memory"}`: the engine's words, and whether memory ran out.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> di
         tree, text = _asked(connection, "deserialise", message["tree"])
         return {"text": text, "tree": tree}
     except (duckdb.Error, MemoryError, UnicodeError) as error:
-        return {"error": str(error)[:500]}
+        short = isinstance(error, (MemoryError, duckdb.OutOfMemoryException)) or "bad_alloc" in str(error)
+        return {"error": str(error)[:500], "memory": short}
 
 
 def _both(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:

@@ -48,6 +48,12 @@ FAILURES = {  # reason: (Korean, English)
         "이 표(ticket)는 없거나 이미 쓰였거나 만료되었습니다. 질의를 다시 실행하세요.",
         "This ticket does not exist, was used already, or has expired. Run the query again.",
     ),
+    "too-many-columns": (
+        "결과의 열이 한도({columns:,}개)를 넘습니다. 열을 나누어 여러 번 질의하거나, 넓은 표 대신 긴 "
+        "표(UNPIVOT)로 받으세요.",
+        "The result has more than {columns:,} columns. Ask for them in several queries, or take a long table "
+        "(UNPIVOT) instead of a wide one.",
+    ),
     "saved-too-large": (
         "저장할 결과가 한도(표마다 {saved_rows:,}행, 모두 {saved_bytes:,} bytes)를 넘습니다. 먼저 거르거나 "
         "집계하고, 쓰지 않는 표는 campus.drop(이름) 으로 지우세요.",
@@ -116,6 +122,34 @@ def choose(cursor: duckdb.DuckDBPyConnection, files: dict[str, list[str]]) -> No
         cursor.execute(f"SET VARIABLE {quoted(table)} = ?", [paths])
 
 
+def name_list(cursor: duckdb.DuckDBPyConnection, name: str, values: str, given: Any) -> None:
+    """Make a list of values under its name, for this connection.
+
+    Parameters
+    ----------
+    values
+        The statement that finds them; asks for some of the bound values at most.
+    given
+        The bound values, in order or by name.
+    """
+    wanted = asked_of(cursor, values, given)
+    found = values
+    if wanted:  # the engine takes no bound value where a type is made
+        rows = cursor.execute(values, wanted).fetchall()
+        cursor.execute(f"SET VARIABLE {name} = ?", [[value for (value,) in rows]])
+        found = f"SELECT unnest(getvariable('{name}')::VARCHAR[])"
+    cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({found})")
+
+
+def asked_of(cursor: duckdb.DuckDBPyConnection, sql: str, given: Any) -> dict[str, Any]:
+    """Of the bound values those that a statement asks for, by name."""
+    if not given:
+        return {}
+    (statement,) = cursor.extract_statements(sql)
+    named = given if isinstance(given, dict) else {str(n): value for n, value in enumerate(given, 1)}
+    return {name: named[name] for name in statement.named_parameters}
+
+
 def quoted(name: str) -> str:
     """An SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -142,11 +176,17 @@ def reason_of(query: Query, error: BaseException) -> str:
         return "saved-too-large"
     if "max_temp_directory_size" in str(error):
         return "spill-limit"
+    return "memory-limit" if is_of_memory(error) else "query-error"
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, by whichever library's word."""
     if isinstance(error, (MemoryError, duckdb.OutOfMemoryException, pa.ArrowMemoryError)):
-        return "memory-limit"
-    if "Out of Memory" in str(error) or "bad_alloc" in str(error) or "failed to allocate" in str(error):
-        return "memory-limit"
-    return "query-error"
+        return True
+    said = str(error)
+    if isinstance(error, RuntimeError):
+        return "new thread" in said
+    return any(word in said for word in ("Out of Memory", "bad_alloc", "failed to allocate"))
 
 
 def one_line(error: BaseException | None) -> str:

@@ -16,6 +16,7 @@ sending them.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -23,7 +24,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,9 +36,9 @@ from . import plan
 from .control import Control, bound
 from .engine import open_cursor, open_engine
 from .inspection import digest, inspected, planned, schema_of
-from .memory import keep_memory
-from .orders import obey
-from .query import CANCELLED, Query, choose, one_line, quoted, reason_of, words
+from .memory import Reserve, keep_memory
+from .orders import Todo, obey
+from .query import CANCELLED, Query, choose, is_of_memory, name_list, one_line, quoted, reason_of, words
 from .several import Several
 from .sink import Sink
 
@@ -58,7 +59,7 @@ class Worker(flight.FlightServerBase):
         self.control = control
         self.batch_rows = int(settings["batch_rows"])
         self.saved_rows, self.saved_bytes = int(settings["saved_rows"]), int(settings["saved_bytes"])
-        self.result_bytes = int(settings["result_bytes"])
+        self.result_bytes, self.columns = int(settings["result_bytes"]), int(settings["columns"])
         self.files = tuple(map(str, settings["files"]))
         self.engine = open_engine(settings)
         self.spare: list[duckdb.DuckDBPyConnection] = [open_cursor(self.engine)]
@@ -67,6 +68,8 @@ class Worker(flight.FlightServerBase):
         self.shared: dict[str, Several] = {}  # by ticket, where there are several
         self.told: dict[str, dict[str, str]] = {}  # stopped before they ran: what to tell their readers
         self.lock = threading.Lock()
+        self.reserve = Reserve()
+        control.make_room = self.reserve.use
         self.draining = False
         self.ended = time.monotonic()
         super().__init__("grpc+unix://" + settings["listen"])
@@ -84,17 +87,17 @@ class Worker(flight.FlightServerBase):
             if several is not None:
                 return several.stream()
             raise failed(told or words("unknown-ticket"))
-        self.control.send(op="ask", handle=query.handle)
         try:
+            self.control.send(op="ask", handle=query.handle)
             reader = self.open(query, context)
+            if several is None:
+                return flight.GeneratorStream(reader.schema, self.batches(query, reader))
+            several.begin(reader.schema, self.batches(query, reader))
         except BaseException as error:
             problem = failed(self.end(query, error))
             if several is not None:
                 several.fail(problem)
             raise problem from None
-        if several is None:
-            return flight.GeneratorStream(reader.schema, self.batches(query, reader))
-        several.begin(reader.schema, self.batches(query, reader))
         return several.stream()
 
     def run_into(self, query: Query, sink: Sink) -> None:
@@ -111,9 +114,8 @@ class Worker(flight.FlightServerBase):
                         sink.flush()
         except BaseException as error:
             problem = error
-        told = (
-            problem is None and not query.save_as
-        )  # of anything else, what is asked next may build on the end
+        # what is asked after a saved table may build on its end, and what is digested may still fail
+        told = problem is None and not query.save_as and query.kept is None
         if told:
             sink.say({})  # so that the reader does not wait for the books
         if sink.broken:
@@ -121,7 +123,8 @@ class Worker(flight.FlightServerBase):
             problem = problem or BrokenPipeError("nobody reads")
         said = self.end(query, problem)
         if not told:
-            sink.say({"error": said} if problem is not None else {})
+            problem = None  # what it still holds of the result goes before anything is said
+            sink.say({"error": said} if said else {})
         sink.close()
         self.refill()  # now rather than on the way of the next one
 
@@ -135,12 +138,15 @@ class Worker(flight.FlightServerBase):
             raise duckdb.InterruptException("cancelled before start")
         choose(query.cursor, query.files)
         for name, values in query.lists:  # ends with the cursor
-            query.cursor.execute(f"CREATE TEMP TYPE {name} AS ENUM ({values})")
+            name_list(query.cursor, name, values, query.parameters)
         if query.save_as:
             return self.save(query, query.cursor)
         if query.explain:
             return self.explain(query, query.cursor)
         relation = query.cursor.sql(query.sql, params=query.parameters or None)
+        if len(relation.columns) > self.columns:
+            query.reason = query.reason or "too-many-columns"
+            raise OverflowError
         reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
 
@@ -201,12 +207,20 @@ class Worker(flight.FlightServerBase):
             self.end(query, duckdb.InterruptException("reader gone"))
             raise
         except BaseException as error:
-            raise failed(self.end(query, error)) from None
+            said = self.end(query, error)
         else:
-            self.end(query, None)
+            said = self.end(query, None)
+        if said:
+            raise failed(said)
 
     def end(self, query: Query, error: BaseException | None) -> dict[str, str]:
-        """Report the end to the broker, once; returns what the reader is shown of an error."""
+        """Report the end to the broker, once; returns what the reader is shown of an error, else nothing."""
+        try:
+            summed = "" if error is not None else digest(query.kept)
+        except (MemoryError, pa.ArrowException) as short:
+            error, summed = short, ""
+        if error is not None and is_of_memory(error):
+            self.reserve.use()
         with query.lock:
             query.context, cursor, query.cursor = None, query.cursor, None
         with self.lock:
@@ -218,10 +232,12 @@ class Worker(flight.FlightServerBase):
             seconds = time.monotonic() - query.admitted
             self.control.send(
                 op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
-                seconds=seconds, reason=reason, digest="" if reason else digest(query.kept),
+                seconds=seconds, reason=reason, digest=summed,
             )  # fmt: skip
         if cursor is not None:
             cursor.close()
+        if error is None:
+            return {}
         if query.wording[0]:
             return {"reason": reason, "ko": query.wording[0], "en": query.wording[1]}
         return words(
@@ -231,39 +247,48 @@ class Worker(flight.FlightServerBase):
             saved_rows=self.saved_rows,
             saved_bytes=self.saved_bytes,
             result_bytes=self.result_bytes,
+            columns=self.columns,
         )
 
     def watch(self) -> None:
         """Look at cancellation, time limits and expired handles until the process ends."""
         while True:
             time.sleep(TICK)
-            now = time.monotonic()
-            with self.lock:
-                running = list(self.running.values())
-                expired = [q for q in self.waiting.values() if q.expires < now]
-                idle = self.draining and not self.running and not self.waiting
-                idle = idle and now - self.ended > LINGER
-            for query in running:
-                query.look(now)
-                if (progress := query.progress(now)) is not None:
-                    self.control.send(op="progress", **progress)
-            self.refill()
-            for query in expired:
-                query.reason = "ticket-expired"
-                self.end(query, duckdb.InterruptException("expired"))
-            with self.lock:
-                late = [k for k, s in self.shared.items() if s.query.expires < now]
-                for ticket in late:  # of a query that began they are no longer good either
-                    del self.shared[ticket]
-            if idle:
-                os._exit(0)
+            with contextlib.suppress(MemoryError):  # without its watch no limit would hold: it looks again
+                self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        now = time.monotonic()
+        with self.lock:
+            running = list(self.running.values())
+            expired = [q for q in self.waiting.values() if q.expires < now]
+            idle = self.draining and not self.running and not self.waiting
+            idle = idle and now - self.ended > LINGER
+        for query in running:
+            query.look(now)
+            if (progress := query.progress(now)) is not None:
+                self.control.send(op="progress", **progress)
+        self.refill()
+        for query in expired:
+            query.reason = "ticket-expired"
+            self.end(query, duckdb.InterruptException("expired"))
+        with self.lock:
+            late = [k for k, s in self.shared.items() if s.query.expires < now]
+            for ticket in late:  # of a query that began they are no longer good either
+                del self.shared[ticket]
+        if idle:
+            os._exit(0)
 
     def refill(self) -> None:
-        """Have a cursor ready."""
-        if not self.spare:
-            self.spare.append(open_cursor(self.engine))
+        """Have a cursor ready, and room to tell of an end without memory."""
+        with contextlib.suppress(duckdb.Error, MemoryError):  # tried again
+            if not self.spare:
+                self.spare.append(open_cursor(self.engine))
+            if not self.running:
+                self.reserve.fill()
 
-    def take(self, message: dict[str, Any]) -> Callable[[], None] | None:
+    def take(self, message: dict[str, Any]) -> Todo | None:
         """Obey one order of the broker's; what takes long is returned, for whoever took it to do."""
         handle = str(message.get("handle", ""))
         match message["op"]:
@@ -280,7 +305,8 @@ class Worker(flight.FlightServerBase):
                     query.turn.set()
                 with self.lock:  # here, so that the next message finds it
                     self.running[handle] = query
-                return partial(self.run_into, query, Sink(self.control.descriptor(), query.must_stop))
+                sink = Sink(self.control.descriptor(), query.must_stop)
+                return Todo(partial(self.run_into, query, sink), partial(self.give_up, query, sink))
             case "go":
                 with self.lock:
                     known = self.running.get(handle)
@@ -290,13 +316,19 @@ class Worker(flight.FlightServerBase):
                 said = str(message.get("ko", "")), str(message.get("en", ""))
                 self.cancel(str(message["query_id"]), str(message.get("reason", "cancelled")), said)
             case "inspect" | "plan" | "schema":
-                return partial(self.inspect, message)
+                unasked = partial(self.control.send, op="inspected", number=message["number"])
+                return Todo(partial(self.inspect, message), unasked)
             case "drop":
                 self.drop(str(message["name"]))
             case "drain":
                 self.ended = time.monotonic()  # an order for it may be on its way to the record
                 self.draining = True
         return None
+
+    def give_up(self, query: Query, sink: Sink) -> None:
+        """In place of running it where there is no room for another thread."""
+        sink.say({"error": self.end(query, MemoryError())})
+        sink.close()
 
     def inspect(self, message: dict[str, Any]) -> None:
         """Answer a question of the broker's own."""

@@ -1,7 +1,9 @@
 """Trees that SHOW and the engine's catalogue stand for: what is granted, as values. Knows no engine.
 
 `information_schema.tables`, `duckdb_columns()` and the like never reach the engine: it knows views, files and
-settings that are nobody's business. They are lists that the broker writes from the grants.
+settings that are nobody's business. They are lists that the broker writes from the grants. What is granted is
+called a table, whatever the worker has in its place: drivers look for tables. Keys and indexes it has none:
+those lists are there, without a row.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 CATALOG: Final = "memory"
 SCHEMA: Final = "campus"
+TABLE_TYPE: Final = "BASE TABLE"  # ISO 9075-11
 ALL_TABLES: Final = "__show_tables_expanded"  # the parser's name of SHOW ALL TABLES
 Columns = Mapping[str, Sequence[tuple[str, str]]]  # granted name → (column, engine's type), in order
 _NOWHERE = {"query_location": 0, "query_location_length": 0}
@@ -42,7 +45,10 @@ def catalogue_table(path: tuple[str, str, str], columns: Columns, alias: str) ->
 
 
 def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dict[str, Any]:
-    """`(SELECT * FROM (VALUES …)) AS alias(heads)`; no row, of the right types, where there is none."""
+    """`(SELECT * FROM (VALUES …)) AS alias(heads)`; no row, of the right types, where there is none.
+
+    A head ends in `#`, `?` or `[]` where it is of numbers, truths or lists; the others are of texts.
+    """
     values = {
         "type": "EXPRESSION_LIST",
         "alias": "valueslist",
@@ -50,7 +56,7 @@ def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dic
         **_NOWHERE,
         "expected_names": [],
         "expected_types": [],
-        "values": rows or [[_constant("NULL_LITERAL", "") for _ in heads]],
+        "values": rows or [[_SAMPLES.get(head.lstrip(_LETTERS), _constant("STRING", "")) for head in heads]],
     }
     node = _select(values, None if rows else _constant("BOOLEAN", "false"))
     return {
@@ -59,12 +65,12 @@ def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dic
         "sample": None,
         **_NOWHERE,
         "subquery": {"node": node, "named_param_map": []},
-        "column_name_alias": list(heads),
+        "column_name_alias": [head.rstrip("#?[]") for head in heads],
     }
 
 
 def _tables(columns: Columns) -> list[list[Any]]:
-    return [_cells(CATALOG, SCHEMA, name, "VIEW", "NO", "NO") for name in sorted(columns)]
+    return [_cells(CATALOG, SCHEMA, name, TABLE_TYPE, "NO", "NO") for name in sorted(columns)]
 
 
 def _schemata(_columns: Columns) -> list[list[Any]]:
@@ -80,7 +86,10 @@ def _columns(columns: Columns) -> list[list[Any]]:
 
 
 def _duckdb_tables(columns: Columns) -> list[list[Any]]:
-    return [_cells(CATALOG, SCHEMA, name, len(columns[name])) for name in sorted(columns)]
+    return [
+        _cells(CATALOG, SCHEMA, name, None, False, False, False, len(columns[name]), 0)
+        for name in sorted(columns)
+    ]
 
 
 def _duckdb_columns(columns: Columns) -> list[list[Any]]:
@@ -103,6 +112,10 @@ def _all_tables(columns: Columns) -> list[list[Any]]:
     ]
 
 
+def _none(_columns: Columns) -> list[list[Any]]:
+    return []
+
+
 def _heads(names: str) -> list[str]:
     return names.split()
 
@@ -115,23 +128,70 @@ _LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns], lis
     ),
     ("information_schema", "columns"): (
         _heads(
-            "table_catalog table_schema table_name column_name ordinal_position column_default "
+            "table_catalog table_schema table_name column_name ordinal_position# column_default "
             "is_nullable data_type"
         ),
         _columns,
     ),
     ("information_schema", "schemata"): (_heads("catalog_name schema_name"), _schemata),
     ("", "duckdb_tables()"): (
-        _heads("database_name schema_name table_name column_count"),
+        _heads(
+            "database_name schema_name table_name comment internal? temporary? has_primary_key? "
+            "column_count# index_count#"
+        ),
         _duckdb_tables,
     ),
     ("", "duckdb_columns()"): (
-        _heads("database_name schema_name table_name column_name column_index is_nullable data_type"),
+        _heads("database_name schema_name table_name column_name column_index# is_nullable? data_type"),
         _duckdb_columns,
     ),
     ("", ALL_TABLES): (
-        _heads("database schema name column_names column_types temporary"),
+        _heads("database schema name column_names[] column_types[] temporary?"),
         _all_tables,
+    ),
+    ("information_schema", "views"): (
+        _heads("table_catalog table_schema table_name view_definition"),
+        _none,
+    ),
+    ("information_schema", "table_constraints"): (
+        _heads(
+            "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name "
+            "constraint_type is_deferrable initially_deferred enforced nulls_distinct"
+        ),
+        _none,
+    ),
+    ("information_schema", "key_column_usage"): (
+        _heads(
+            "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name "
+            "column_name ordinal_position# position_in_unique_constraint#"
+        ),
+        _none,
+    ),
+    ("information_schema", "referential_constraints"): (
+        _heads(
+            "constraint_catalog constraint_schema constraint_name unique_constraint_catalog "
+            "unique_constraint_schema unique_constraint_name match_option update_rule delete_rule"
+        ),
+        _none,
+    ),
+    ("", "duckdb_views()"): (
+        _heads("database_name schema_name view_name comment internal? temporary? column_count# sql"),
+        _none,
+    ),
+    ("", "duckdb_constraints()"): (
+        _heads(
+            "database_name database_oid# schema_name schema_oid# table_name table_oid# constraint_index# "
+            "constraint_type constraint_text expression constraint_column_indexes[] "
+            "constraint_column_names[] constraint_name referenced_table referenced_column_names[]"
+        ),
+        _none,
+    ),
+    ("", "duckdb_indexes()"): (
+        _heads(
+            "database_name database_oid# schema_name schema_oid# index_name index_oid# table_name table_oid# "
+            "comment is_unique? is_primary? expressions sql"
+        ),
+        _none,
     ),
 }
 
@@ -230,3 +290,11 @@ def _star() -> dict[str, Any]:
         "qualified_exclude_list": [],
         "rename_list": [],
     }
+
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz_"
+_SAMPLES: Final[Mapping[str, dict[str, Any]]] = {
+    "#": _constant("INTEGER", "0"),
+    "?": _constant("BOOLEAN", "false"),
+    "[]": _array([""]),
+}

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.pivot import take_marks, with_marks
 from catalog.gateway.sql.scans import Demands, merged, named, scans
 from catalog.gateway.sql.show import Columns
 from catalog.gateway.sql.tree import NO_COLUMNS, authorise
+from catalog.gateway.sql.values import shortened
 
-MAX_BYTES: Final = 1 << 20  # one statement [bytes]
+MAX_BYTES: Final = 1 << 20  # one statement without its long lists of values [bytes]
+MOST_BYTES: Final = 3 << 20  # with them
 NO_CODES: Final[Systems] = MappingProxyType({})
 _WORD = re.compile(r"(?:\s|--[^\n]*\n|(?>/\*.*?\*/)|\()*+([A-Za-z]+)", re.S)
 _EXPLAIN = re.compile(
@@ -105,6 +107,8 @@ def prepare(
     systems: Systems = NO_CODES,
     parameters: frozenset[str] = frozenset(),
     columns: Columns = NO_COLUMNS,
+    *,
+    partly: bool = False,
 ) -> Statement:
     """Parse, authorise, rewrite, and prove that the rewritten text means the tree that was checked.
 
@@ -116,27 +120,30 @@ def prepare(
         Names of the values that come with it (`1`, `2`, … for `?`): the statement asks for exactly these.
     columns
         Granted table → columns, for `information_schema` and the like.
+    partly
+        Whether it may ask for some of the values alone.
 
     Raises
     ------
     QueryRefused
         With the offending thing and what to do.
     """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAX_BYTES:
-        raise refusals.too_long(size, MAX_BYTES)
+    _demand_short(text, MOST_BYTES)
     if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise refusals.syntax_error("U+0000 or a lone surrogate")
     explain, text = _explained(text)
     try:
+        text = _with_cheap_lists(text, parser, columns)
         parsed = _parsed(text, parser)
         statement = _statements(parsed.tree, text)[0]
         lists = take_marks(statement)
         found = authorise(statement, granted, functions, columns)
-        if found.parameters != parameters:
+        if found.parameters != (found.parameters & parameters if partly else parameters):
             raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statement, systems)
-        asked = [(name, _judged(tree, granted, functions, parser, columns)) for _, name, tree in lists]
+        asked = [
+            (name, _judged(tree, granted, functions, parser, parameters, columns)) for _, name, tree in lists
+        ]
         names = named(statement)
         demands = merged(scans(statement, columns), *(values.demands for _, values in asked))
         for pivot, name, _ in lists:
@@ -144,6 +151,8 @@ def prepare(
         canonical = _canonical(parsed, parser)
     except RecursionError:
         raise refusals.too_deep() from None
+    except MemoryError:
+        raise oversize.statement_memory() from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise refusals.parser_failed() from error  # what came back is no tree of the engine's
     return Statement(
@@ -156,28 +165,53 @@ def prepare(
     )
 
 
+def _demand_short(text: str, limit: int) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > limit:
+        raise refusals.too_long(size, limit)
+
+
+def _with_cheap_lists(text: str, parser: Parser, columns: Columns) -> str:
+    """The text with its long lists of values put so that they are cheap, where they can be."""
+    short = shortened(text)
+    if short is None:
+        _demand_short(text, MAX_BYTES)
+        return text
+    _demand_short(short.marked, MAX_BYTES)
+    settled = short.settled(json.loads(parser.serialise(short.marked)), columns)
+    if settled == text:
+        _demand_short(text, MAX_BYTES)
+    return settled
+
+
 def _parsed(text: str, parser: Parser) -> _Parsed:
     """The tree; of a PIVOT that leaves its values to the data, the tree with those lists named."""
     came, canonical, again = parser.both(text)
     tree = json.loads(came)
-    if isinstance(tree, dict) and tree.get("error") and tree.get("error_type") != "parser":
+    if isinstance(tree, dict) and tree.get("error") and _may_lack_values(tree):
         marked = with_marks(text)
         if marked is not None:
             return _Parsed(tree=json.loads(parser.serialise(marked)))
     return _Parsed(tree=tree, written=json.dumps(tree), text=canonical, again=again)
 
 
+def _may_lack_values(parsed: dict[str, Any]) -> bool:
+    """Whether it may be a PIVOT refused for its values; with bound ones the engine says it another way."""
+    said = str(parsed.get("error_message"))
+    return parsed.get("error_type") != "parser" or "PIVOT statements with pivot elements" in said
+
+
 def _judged(
-    tree: dict[str, Any], granted: Collection[str], functions: Functions, parser: Parser, columns: Columns
+    tree: dict[str, Any],
+    granted: Collection[str],
+    functions: Functions,
+    parser: Parser,
+    parameters: frozenset[str],
+    columns: Columns,
 ) -> Statement:
-    """The statement of a PIVOT's values, judged as if a person had sent it."""
+    """The statement of a PIVOT's values, judged as if a person had sent it; it need not ask for all bound."""
     text, _ = parser.deserialise(json.dumps({"error": False, "statements": [tree]}))
-    try:
-        return prepare(text, granted, functions, parser, columns=columns)
-    except refusals.QueryRefused as refused:
-        if refused.reason == "parameters-mismatch":  # a value that is bound later decides the columns
-            raise refusals.pivot_needs_values() from None
-        raise
+    return prepare(text, granted, functions, parser, NO_CODES, parameters, columns, partly=True)
 
 
 def _canonical(parsed: _Parsed, parser: Parser) -> str:
@@ -256,13 +290,22 @@ def _statements(parsed: Any, text: str) -> list[dict[str, Any]]:
     if parsed.get("error"):
         if parsed.get("error_type") == "parser":
             raise refusals.syntax_error(str(parsed.get("error_message", "")))
-        if parsed.get("error_type") != "not implemented":  # out of memory, say: no word on what it is
+        if short_of_memory(str(parsed.get("error_type")), str(parsed.get("error_message"))):
+            raise oversize.statement_memory()
+        if parsed.get("error_type") != "not implemented":  # no word on what it is
             raise refusals.parser_failed()
         raise _not_select(text)
     statements = parsed.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:
         raise refusals.one_statement(len(statements) if isinstance(statements, list) else 0)
     return statements
+
+
+def short_of_memory(*said: str) -> bool:
+    """Whether the engine's words on an error are of memory."""
+    return any(
+        word in text.lower() for text in said for word in ("out of memory", "bad_alloc", "failed to alloc")
+    )
 
 
 def _not_select(text: str) -> refusals.QueryRefused:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from catalog.gateway import refusals
+from catalog.gateway import oversize, refusals
 from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.shapes import (
     EXPRESSIONS,
@@ -103,6 +103,8 @@ class _Walk:
 
     def query(self, node: Any, scope: Scope) -> None:
         kind, shape = _shape(node, "type", QUERIES_OF)
+        if kind == "SELECT_NODE" and len(_list(node.get("select_list"), kind)) > oversize.MOST_COLUMNS:
+            raise oversize.too_many_columns(len(node["select_list"]))
         scope = self._ctes(node.get("cte_map"), scope)
         if kind == "RECURSIVE_CTE_NODE":  # only the recursive arm sees its own name
             self._fields(node, shape, scope, skip=("cte_map", "right"))

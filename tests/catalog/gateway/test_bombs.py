@@ -16,6 +16,7 @@ import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.broker import Broker
+from catalog.gateway.flight import STATEMENT
 from catalog.gateway.guard import SessionId, SessionIdentity
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
@@ -37,10 +38,15 @@ class Walled:
     guard: GuardSimulator
     clients: dict[str, Any] = field(default_factory=dict)
 
-    def query(self, session: str, sql: str) -> Any:
+    def query(self, session: str, sql: str, save_as: str | None = None) -> Any:
         """Its rows, or `{"reason", "ko", "en"}`; `died` where the worker died without a word."""
         try:
-            answer = info(self.clients[session], sql)
+            if save_as is None:
+                answer = info(self.clients[session], sql)
+            else:
+                order = json.dumps({"query": sql, "save_as": save_as}).encode()
+                asked = flight.FlightDescriptor.for_command(STATEMENT + order)
+                answer = self.clients[session].get_flight_info(asked)
             endpoint = answer.endpoints[0]
             inside = endpoint.locations[0].uri.decode().removeprefix("grpc+unix:///run/campus/")
             address = f"grpc+unix://{self.run}/gateway/{session}/{inside}"
@@ -88,6 +94,8 @@ def deep(depth: int) -> str:
 
 SHORT = "memory-limit spill-limit"
 RIDERS = f"FROM {TABLE} a, {TABLE} b, {TABLE} c"
+NUMBERS = ", ".join(map(str, range(100_000)))
+TEXTS = ", ".join(f"'station {number:07}'" for number in range(100_000))
 BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the statement)
     "memory": (SHORT, "SELECT len(range(1000000000)) AS n"),
     "memory of groups": (
@@ -117,10 +125,9 @@ BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the stat
         "SELECT * FROM (" * 900 + "SELECT 1" + ")" * 900,
     ),
     "ten megabytes": ("statement-too-long", "SELECT '" + "x" * (10 << 20) + "'"),
-    "a long list": (  # it needs half of the worker's memory
-        f"rows {SHORT}",
-        f"SELECT count(*) AS n FROM {TABLE} WHERE boardings IN ({', '.join(map(str, range(100_000)))})",
-    ),
+    "a long list": ("rows", f"SELECT count(*) AS n FROM {TABLE} WHERE boardings IN ({NUMBERS})"),
+    "a long list of texts": ("rows", f"SELECT count(*) AS n FROM {TABLE} WHERE station NOT IN ({TEXTS})"),
+    "a huge batch": ("memory-limit", "SELECT repeat('x', 100000) AS s FROM range(100000)"),
     "range": ("rows", "SELECT count(*) AS n FROM range(1000000000)"),
     "huge text": ("query-error", "SELECT length(repeat(repeat('campus', 100000), 100000)) AS n"),
     "huge texts": (SHORT, "SELECT string_agg(repeat('x', 1000000), '') FROM range(10000)"),
@@ -138,10 +145,31 @@ BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the stat
         "WITH RECURSIVE t(s) AS (SELECT 'xx' UNION ALL SELECT s || s FROM t) SELECT max(length(s)) FROM t",
     ),
     "many columns": (
-        "rows too-deep statement-too-long memory-limit",
+        "too-many-columns",
         f"SELECT {', '.join(f'boardings + {i} AS c{i}' for i in range(20_000))} FROM {TABLE} LIMIT 3",
     ),
+    "many stars": ("too-many-columns", f"SELECT {', '.join(['*'] * 3_000)} FROM {TABLE} LIMIT 3"),
+    "very many columns": ("memory-limit", f"SELECT {'1,' * 500_000} 1"),
+    "columns of windows": (
+        "rows",
+        f"SELECT {', '.join(f'sum(boardings) OVER () + {i} AS c{i}' for i in range(500))} FROM {TABLE}",
+    ),
 }
+
+
+def test_a_long_list_works_in_a_worker_whose_memory_is_taken(walled: Walled) -> None:
+    """What is saved stays through a bomb, and so does its worker."""
+    kept = "SELECT r, hash(r) AS a, hash(-r) AS b, hash(r / 3) AS c FROM range(9000000) t(r)"
+    saved = walled.query(SESSION, kept, save_as="mine")
+    assert not isinstance(saved, dict), saved
+    assert saved.to_pylist()[0]["bytes"] > 250 << 20
+    assert walled.query(SESSION, BOMBS["memory of groups"][1])["reason"] != "died"  # as the machine is quick
+    for name in ("a long list", "a long list of texts"):
+        rows = walled.query(SESSION, BOMBS[name][1])
+        assert not isinstance(rows, dict), rows
+    again = walled.query(SESSION, "SELECT count(*) AS n FROM mine")
+    assert not isinstance(again, dict), again
+    assert again.to_pylist() == [{"n": 9_000_000}]
 
 
 @pytest.mark.parametrize("name", BOMBS)

@@ -35,7 +35,7 @@ def test_adbc_statements_and_metadata(gateway: Installation) -> None:
             assert cursor.fetch_arrow_table().num_rows == 1000
             with pytest.raises(adbc.Error, match="table-not-granted"):
                 cursor.execute("SELECT * FROM living_population")
-        assert connection.adbc_get_table_types() == ["VIEW"]
+        assert connection.adbc_get_table_types() == ["BASE TABLE"]
         objects = connection.adbc_get_objects(depth="all").read_all().to_pylist()
         (schema,) = objects[0]["catalog_db_schemas"]
         tables = {
@@ -172,7 +172,7 @@ def test_metadata_as_drivers_ask_for_it(gateway: Installation) -> None:
     (schema,) = listed("CommandGetDbSchemas")
     assert (schema["catalog_name"], schema["db_schema_name"]) == ("memory", "campus")
     assert listed("CommandGetDbSchemas", db_schema_filter_pattern="no%") == []
-    assert [row["table_type"] for row in listed("CommandGetTableTypes")] == ["VIEW"]
+    assert [row["table_type"] for row in listed("CommandGetTableTypes")] == ["BASE TABLE"]
     plain = listed("CommandGetTables", include_schema=False)
     assert [row["table_name"] for row in plain] == [
         "card_sales", "dong_codes", "gu_boundary", "subway_ridership",
@@ -181,7 +181,9 @@ def test_metadata_as_drivers_ask_for_it(gateway: Installation) -> None:
     (one,) = listed("CommandGetTables", include_schema=True, table_name_filter_pattern="dong_codes")
     streamed = reader(info(client, "SELECT * FROM dong_codes LIMIT 0")).schema
     assert pa.ipc.read_schema(pa.py_buffer(one["table_schema"])).names == streamed.names
-    for nothing in ({"table_types": ["TABLE"]}, {"catalog": "other"}):
+    for types in (["TABLE"], ["VIEW", "base table"]):
+        assert listed("CommandGetTables", table_types=types) == plain
+    for nothing in ({"table_types": ["VIEW", "SYSTEM TABLE"]}, {"catalog": "other"}):
         assert listed("CommandGetTables", include_schema=True, **nothing) == [], nothing
     known = {row["info_name"]: row["value"] for row in listed("CommandGetSqlInfo", info=[0, 3])}
     assert sorted(known) == [0, 3]
@@ -216,6 +218,58 @@ class OverFlightSql(DefaultDialect):
         with dbapi_connection.cursor() as cursor:
             cursor.execute("ROLLBACK")
 
+    def get_table_names(self, connection: Any, schema: str | None = None, **_: Any) -> list[str]:
+        text = (
+            "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+            "AND table_schema = :schema ORDER BY 1"
+        )
+        return list(connection.execute(sa.text(text), {"schema": schema or "campus"}).scalars())
+
+    def get_view_names(self, connection: Any, schema: str | None = None, **_: Any) -> list[str]:
+        text = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = :schema"
+        return list(connection.execute(sa.text(text), {"schema": schema or "campus"}).scalars())
+
+    def has_table(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> bool:
+        text = "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND table_name = :name"
+        return bool(connection.execute(sa.text(text), {"name": table_name}).scalar())
+
+    def get_columns(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> list[Any]:
+        text = (
+            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = :name "
+            "ORDER BY column_index"
+        )
+        kinds = {"BIGINT": sa.BigInteger(), "INTEGER": sa.Integer(), "DATE": sa.Date()}
+        return [
+            {"name": name, "type": kinds.get(kind, sa.String()), "nullable": nullable, "default": None}
+            for name, kind, nullable in connection.execute(sa.text(text), {"name": table_name})
+        ]
+
+    def _constraints(self, connection: Any, table_name: str, kind: str) -> list[Any]:
+        """As dialects for this engine ask."""
+        text = (
+            "SELECT constraint_name, unnest(constraint_column_names) AS column_name, referenced_table, "
+            "referenced_column_names FROM duckdb_constraints() WHERE table_name = :name "
+            "AND constraint_type = :kind ORDER BY constraint_index"
+        )
+        return list(connection.execute(sa.text(text), {"name": table_name, "kind": kind}))
+
+    def get_pk_constraint(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
+        found = self._constraints(connection, table_name, "PRIMARY KEY")
+        return {"constrained_columns": [row.column_name for row in found], "name": None}
+
+    def get_unique_constraints(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
+        return self._constraints(connection, table_name, "UNIQUE")
+
+    def get_foreign_keys(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
+        return self._constraints(connection, table_name, "FOREIGN KEY")
+
+    def get_check_constraints(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
+        return self._constraints(connection, table_name, "CHECK")
+
+    def get_indexes(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
+        text = "SELECT index_name, is_unique, expressions FROM duckdb_indexes() WHERE table_name = :name"
+        return list(connection.execute(sa.text(text), {"name": table_name}))
+
 
 sa.dialects.registry.register("campus", __name__, "OverFlightSql")
 
@@ -241,6 +295,61 @@ def test_sqlalchemy_reads_and_its_transactions_are_taken_for_nothing(gateway: In
         with pytest.raises(sa.exc.DBAPIError, match="not-select"):
             connection.execute(sa.text("DROP TABLE subway_ridership"))
     engine.dispose()
+
+
+def test_sqlalchemy_reflects_what_is_granted(gateway: Installation) -> None:
+    engine = sa.create_engine(sa.URL.create("campus", query={"uri": gateway.open()}))
+    inspector = sa.inspect(engine)
+    granted = ["card_sales", "dong_codes", "gu_boundary", "subway_ridership"]
+    assert inspector.get_table_names() == granted
+    assert inspector.get_view_names() == []
+    assert inspector.has_table("dong_codes") and not inspector.has_table("living_population")
+    columns = {column["name"]: str(column["type"]) for column in inspector.get_columns("subway_ridership")}
+    assert columns["boardings"] == "BIGINT" and columns["date"] == "DATE"
+    assert inspector.get_pk_constraint("dong_codes")["constrained_columns"] == []
+    for asked in ("unique_constraints", "foreign_keys", "check_constraints", "indexes"):
+        assert getattr(inspector, f"get_{asked}")("dong_codes") == [], asked
+    table = sa.Table("subway_ridership", sa.MetaData(), autoload_with=engine)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count(table.c.boardings))).scalar_one() == ROWS
+        for listing in ("views", "table_constraints", "key_column_usage", "referential_constraints"):
+            assert connection.execute(sa.text(f"FROM information_schema.{listing}")).all() == [], listing
+    engine.dispose()
+
+
+def test_ibis_lists_what_is_granted_and_saved(gateway: Installation) -> None:
+    """The statement of its backend for this engine, sent over the wire."""
+    address = gateway.open()
+    client: Any = flight.connect(address)
+    order = json.dumps({"query": "SELECT line, 1.5 AS x FROM subway_ridership", "save_as": "mine"})
+    saving = flight.FlightDescriptor.for_command(b"campus.statement:" + order.encode())
+    reader(client.get_flight_info(saving)).read_all()
+    backend = ibis.duckdb.connect()
+    asked: list[str] = []
+
+    class Sent:
+        """Its connection's place."""
+
+        def execute(self, text: str) -> Any:
+            asked.append(text)
+            return self
+
+        def fetch_arrow_table(self) -> Any:
+            return run(client, asked[-1])
+
+    there, backend.con = backend.con, Sent()
+    try:
+        names = backend.list_tables(database=("memory", "campus"))
+    finally:
+        backend.con = there
+        backend.disconnect()
+    assert sorted(names) == ["card_sales", "dong_codes", "gu_boundary", "mine", "subway_ridership"]
+    with adbc.connect(address, autocommit=True) as connection:
+        (catalog,) = connection.adbc_get_objects(table_types_filter=["BASE TABLE"]).read_all().to_pylist()
+        (schema,) = catalog["catalog_db_schemas"]
+        tables = {t["table_name"]: t["table_columns"] for t in schema["db_schema_tables"]}
+        assert sorted(tables) == sorted(names)
+        assert [column["column_name"] for column in tables["mine"]] == ["line", "x"]
 
 
 @pytest.mark.parametrize("text", ["BEGIN; SELECT 1", "ROLLBACK TO x", "commit and chain", "BEGIN READ WRITE"])

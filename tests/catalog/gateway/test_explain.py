@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import duckdb
 import pyarrow.flight as flight
 import pytest
 
@@ -21,6 +22,59 @@ def test_a_pivot_without_values_is_recorded_with_the_statement_that_finds_them(
     assert recorded.startswith("CREATE TEMP TYPE campus_pivot_0 AS ENUM (SELECT DISTINCT CAST(gu_name AS")
     assert [t.dataset for t in gateway.guard.events[0].tables] == ["dong_codes"]
     assert run(client, "SELECT 1 AS a").num_rows == 1
+
+
+PIVOTS = [  # with bound values, the same with them written out, and the values
+    (
+        "PIVOT (FROM subway_ridership WHERE part = ?) ON line USING sum(boardings) GROUP BY date",
+        "PIVOT (FROM subway_ridership WHERE part = 3) ON line USING sum(boardings) GROUP BY date",
+        [["int", "3"]],
+    ),
+    (
+        "WITH s AS (FROM subway_ridership WHERE line < $line) "
+        "PIVOT (FROM s WHERE part > $part) ON part, line USING sum(boardings) AS b, count(*) AS n",
+        "WITH s AS (FROM subway_ridership WHERE line < 'line-05') "
+        "PIVOT (FROM s WHERE part > 5) ON part, line USING sum(boardings) AS b, count(*) AS n",
+        {"part": ["int", "5"], "line": ["str", "line-05"]},
+    ),
+    (
+        "SELECT *, ? AS said FROM (PIVOT (FROM subway_ridership WHERE station = ? AND part > ?) "
+        "ON line USING max(alightings) GROUP BY part) ORDER BY part",
+        "SELECT *, 'it''s' AS said FROM (PIVOT (FROM subway_ridership WHERE station = 'station-07' "
+        "AND part > 2) "
+        "ON line USING max(alightings) GROUP BY part) ORDER BY part",
+        [["str", "it's"], ["str", "station-07"], ["int", "2"]],
+    ),
+    (
+        "PIVOT (SELECT CASE WHEN part > ? THEN 'it''s, much' ELSE line END AS k FROM subway_ridership) "
+        "ON k USING count(*)",
+        "PIVOT (SELECT CASE WHEN part > 20 THEN 'it''s, much' ELSE line END AS k FROM subway_ridership) "
+        "ON k USING count(*)",
+        [["int", "20"]],
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(PIVOTS)))
+def test_the_values_of_a_pivot_may_hang_on_bound_values(
+    gateway: Installation, client: Any, number: int
+) -> None:
+    """Plain DuckDB takes no bound value there, so it is given the same written out."""
+    bound, written, values = PIVOTS[number]
+    subway_ridership = run(client, "FROM subway_ridership")
+    with duckdb.connect() as engine:
+        engine.register("subway_ridership", subway_ridership)
+        plain: Any = engine.sql(written).to_arrow_table()
+    order = json.dumps({"query": bound, "parameters": values}).encode()
+    asked = flight.FlightDescriptor.for_command(b"campus.statement:" + order)
+    rows = reader(client.get_flight_info(asked)).read_all()
+    assert rows.schema.names == plain.schema.names
+    assert sorted(map(str, rows.to_pylist())) == sorted(map(str, plain.to_pylist()))
+    admitted = gateway.guard.events[-2]
+    assert admitted.statement.startswith("CREATE TEMP TYPE campus_pivot_0 AS ENUM (")
+    assert len(admitted.parameters) == len(values)
+    [scan] = admitted.scans
+    assert scan.columns and "line" in scan.columns
 
 
 EXPLAINED = (

@@ -60,6 +60,7 @@ class Raw:
             "saved_rows": 1000,
             "saved_bytes": GIB,
             "result_bytes": GIB,
+            "columns": 5000,
         }
         return WorkerProcess(
             self.client,

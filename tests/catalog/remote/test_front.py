@@ -100,7 +100,7 @@ def test_the_standard_driver_works_unchanged(campus: Campus) -> None:
         until(lambda: campus.gateway.guard.kinds().count("finished") == 3)
         bound = [e.parameters for e in campus.gateway.guard.events if e.parameters]
         assert bound[0] == (("1", "DATE '2026-01-02'"), ("2", "5000"))
-        assert connection.adbc_get_table_types() == ["VIEW"]
+        assert connection.adbc_get_table_types() == ["BASE TABLE"]
         (catalogue,) = connection.adbc_get_objects(depth="all").read_all().to_pylist()
         (schema,) = catalogue["catalog_db_schemas"]
         assert sorted(t["table_name"] for t in schema["db_schema_tables"]) == [

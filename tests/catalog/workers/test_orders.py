@@ -11,7 +11,7 @@ from tests.catalog.gateway.simulator import REPO
 
 PROGRAM = """
 import queue, sys, threading
-from catalog.workers.orders import obey
+from catalog.workers.orders import Todo, obey
 
 messages = queue.SimpleQueue()
 for each in {messages}:
@@ -27,13 +27,21 @@ def wait():
     if not ending.wait(10):
         messages.put(None)
 
+def refused():
+    sys.stdout.write("refused\\n")
+
 def take(message):
+    if message == "no more threads":
+        def start(self):
+            raise RuntimeError("can't start new thread")
+        threading.Thread.start = start
+        return None
     if message == "wait":
-        return wait
+        return Todo(wait, refused)
     if message == "break":
         raise ValueError("no order")
     if message == "fail":
-        return lambda: 1 / 0
+        return Todo(lambda: 1 / 0, refused)
     released.set()
     return None
 
@@ -63,3 +71,7 @@ def test_what_fails_ends_nothing_else() -> None:
 @pytest.mark.parametrize(("message", "code"), [(None, 0), ("break", 1)])
 def test_without_a_broker_or_with_one_that_talks_nonsense_it_ends(message: str | None, code: int) -> None:
     assert said(message)[:2] == (code, [])
+
+
+def test_without_a_thread_to_listen_in_its_place_an_order_is_refused() -> None:
+    assert said("no more threads", "wait", "wait", None) == (0, ["refused"] * 2, "")

@@ -90,7 +90,7 @@ def configuration(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "op": "configure", "listen": str(folder / "w.sock"), "views": [], "files": [], "threads": 1,
         "memory": 256 << 20, "spill": "", "spill_size": 0, "batch_rows": 1000, "saved_rows": 10,
-        "saved_bytes": 1 << 20, "result_bytes": 1 << 30, **more,
+        "saved_bytes": 1 << 20, "columns": 5000, "result_bytes": 1 << 30, **more,
     }  # fmt: skip
 
 
