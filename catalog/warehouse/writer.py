@@ -27,6 +27,7 @@ from pyiceberg.table import Table
 from catalog.descriptions import Dataset
 from catalog.descriptions.variants import TWIN
 from catalog.warehouse import metadata
+from catalog.warehouse.bounds import file_bounds
 from catalog.warehouse.compaction import FEW, to_merge
 from catalog.warehouse.datafiles import Written, write_files
 from catalog.warehouse.files import DurableFile, make_folder, sync_files
@@ -248,7 +249,8 @@ def _write_version(
                     producer.append_data_file(file.iceberg)
                 snapshot_id = producer.snapshot_id
                 listing = metadata.files_path(root, dataset.name, variant, snapshot_id)
-                _write_list(listing, (*kept, *(w.listed for w in written)))
+                known = (_known(root, file) for file in kept)
+                _write_list(listing, (*known, *(w.listed for w in written)))
     except Exception as error:
         if not _visible(table, snapshot_id):
             raise
@@ -262,10 +264,19 @@ def _visible(table: Table, snapshot_id: int) -> bool:
     return current is not None and current.snapshot_id == snapshot_id
 
 
+def _known(root: Path, file: DataFile) -> DataFile:
+    """The file with its bounds, also one that was listed before bounds were."""
+    if file.bounds:
+        return file
+    with pq.ParquetFile(root / file.path) as parquet:
+        return dataclasses.replace(file, bounds=file_bounds(parquet.metadata))
+
+
 def _write_list(path: Path, files: tuple[DataFile, ...]) -> None:
     content = [
         {"path": f.path, "rows": f.rows, "size": f.size, "row_groups": f.row_groups}
         | ({"partition": f.partition} if f.partition else {})
+        | {"bounds": f.bounds}
         for f in files
     ]
     make_folder(path.parent)
