@@ -2,7 +2,7 @@
 
 Services that only look never load the Iceberg library. The Iceberg metadata stays the truth; the file
 list beside it (`files/<snapshot>.json`) repeats its manifests, and says what `bounds` knows of each file. It
-is written before the commit that makes the snapshot visible, and never changes.
+is written before the commit that makes the snapshot visible; the files it lists never change.
 """
 
 from __future__ import annotations

@@ -190,6 +190,24 @@ def test_files_from_before_bounds_were_listed_are_looked_at_by_the_next_publicat
     assert len(fields(later, "date")) == 3 and None not in fields(later, "date")
 
 
+def test_a_version_from_before_is_looked_at_once_and_stays_the_same_version(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "files", tmp_path / "catalog.sqlite")
+    made = publish(warehouse, spending(date(2026, 1, 3), date(2026, 2, 1)))
+    listing = metadata.files_path(warehouse.root, "card_spending", "main", made.snapshot_id)
+    whole = listing.read_bytes()
+    old = [{k: v for k, v in f.items() if k != "bounds"} for f in json.loads(whole)]
+    listing.write_text(json.dumps(old), "utf-8")
+    later = Warehouse(warehouse.root, warehouse.catalog)
+    assert set(fields(later, "date")) == {None}
+    later.list_bounds("card_spending", "main")
+    assert json.loads(listing.read_bytes()) == json.loads(whole) and None not in fields(later, "date")
+    assert later.snapshot("card_spending") == made and len(later.versions("card_spending")) == 1
+    assert [path.name for path in listing.parent.iterdir()] == [listing.name]
+    before = listing.stat().st_ino
+    later.list_bounds("card_spending", "main")
+    assert listing.stat().st_ino == before, "nothing was missing"
+
+
 def test_renamed_widened_and_added_columns_go_by_their_lasting_number(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path / "files", tmp_path / "catalog.sqlite")
     publish(warehouse, spending(date(2026, 1, 3), dongs=[JONGNO], each=2))
