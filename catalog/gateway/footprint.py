@@ -10,17 +10,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from catalog.descriptions.scope import WHOLE, scope_of
 from catalog.gateway.admission import Work
 from catalog.gateway.guard import Scan
-from catalog.gateway.pruning import Index, by_partition, kept
+from catalog.gateway.pruning import Index, index_of, kept
 from catalog.gateway.sql.demands import Demand
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import Places, Table
+from catalog.warehouse import Snapshot
 
 MOST: Final = 256  # statements of one session that are remembered
+MOST_INDEXES: Final = 128  # versions, as granted, of which is remembered what is known of their files
 LONGEST: Final = 1 << 14  # characters of one that is
 SILENT: Final = "?"  # among the columns a worker says: see `catalog.workers.plan`
 SECONDS: Final = 2.0  # how long the engine may take to plan before it goes on record as not known
@@ -48,7 +51,6 @@ class Footprints:
         self._places = places
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, Read] = OrderedDict()
-        self._indexes: dict[tuple[int, str], Index] = {}
 
     def measured(self, worker: Planner, tables: Sequence[Table], work: Work) -> Work:
         """The work with the files it needs and what it reads.
@@ -83,7 +85,7 @@ class Footprints:
 
     def _read(self, worker: Planner, tables: Sequence[Table], work: Work) -> tuple[Read, bool]:
         """What is read, and whether the engine could say which columns."""
-        chosen = {table.name: self._chosen(worker.generation, table, work) for table in tables}
+        chosen = {table.name: self._chosen(table, work) for table in tables}
         files = {
             table.name: tuple(self._places.data(table.snapshot.files[i].path) for i in chosen[table.name])
             for table in tables
@@ -93,7 +95,7 @@ class Footprints:
         scans = tuple(_scan(table, chosen[table.name], columns, work.named) for table in tables)
         return (files, scans), columns is not None
 
-    def _chosen(self, generation: int, table: Table, work: Work) -> tuple[int, ...]:
+    def _chosen(self, table: Table, work: Work) -> tuple[int, ...]:
         """Numbers of the files that are read; one at least, since the engine reads no empty list."""
         number = len(table.snapshot.files)
         if table.name in work.part:
@@ -101,19 +103,28 @@ class Footprints:
         scans: Sequence[Demand | None] = (None,) if work.demands is None else work.demands[table.name]
         if number < 2 or None in scans:
             return tuple(range(number))
-        return kept(self._index(generation, table), number, scans, work.parameters) or (0,)
+        return kept(_index(_Same(table.snapshot)), number, scans, work.parameters) or (0,)
 
-    def _index(self, generation: int, table: Table) -> Index:
-        key = generation, table.name
-        with self._lock:
-            known = self._indexes.get(key)
-        if known is None:
-            known = by_partition(table.snapshot)
-            with self._lock:
-                if any(made != generation for made, _ in self._indexes):
-                    self._indexes.clear()
-                self._indexes[key] = known
-        return known
+
+class _Same:
+    """A version that is itself only: comparing two of thousands of files takes longer than asking one."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.snapshot is other.snapshot
+
+    def __hash__(self) -> int:
+        return id(self.snapshot)
+
+
+@lru_cache(maxsize=MOST_INDEXES)
+def _index(version: _Same) -> Index:
+    """One for all sessions that read the same files."""
+    return index_of(version.snapshot)
 
 
 def _scan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.warehouse.bounds import Bounds, row_group_bounds
+from catalog.warehouse.bounds import Bounds, file_bounds, listed_bounds, row_group_bounds
 from catalog.warehouse.difference import Difference, difference
 from catalog.warehouse.model import (
     MAIN,
@@ -37,7 +37,9 @@ __all__ = [
     "columns_of",
     "difference",
     "duckdb_relation_sql",
+    "file_bounds",
     "granted_files",
+    "listed_bounds",
     "parquet_source",
     "partition_values",
     "row_group_bounds",

@@ -24,6 +24,7 @@ from pyiceberg.table import Table
 
 from catalog.descriptions import Dataset, Role
 from catalog.warehouse import metadata
+from catalog.warehouse.bounds import file_bounds
 from catalog.warehouse.files import DurableFile, make_folder
 from catalog.warehouse.geoparquet import Shapes
 from catalog.warehouse.iceberg import ROW_GROUP, partition_record
@@ -202,6 +203,7 @@ class _File:
             size=size,
             row_groups=tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups)),
             partition=tuple(zip(names, self._texts, strict=True)),
+            bounds=file_bounds(footer),
         )
         return Written(made, listed)
 

@@ -1,14 +1,15 @@
 """Reads versions with the standard library alone: catalogue row, Iceberg metadata JSON, file list.
 
 Services that only look never load the Iceberg library. The Iceberg metadata stays the truth; the file
-list beside it (`files/<snapshot>.json`) repeats its manifests, is written before the commit that makes
-the snapshot visible, and never changes.
+list beside it (`files/<snapshot>.json`) repeats its manifests, and says what `bounds` knows of each file. It
+is written before the commit that makes the snapshot visible; the files it lists never change.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,7 @@ def read_files(root: Path, dataset: str, variant: str, snapshot_id: int) -> tupl
             size=f["size"],
             row_groups=tuple(f["row_groups"]),
             partition=tuple((name, value) for name, value in f.get("partition", ())),
+            bounds=sys.intern(f.get("bounds", "")),  # most files are in many versions
         )
         for f in content
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalog.descriptions import PeriodUnit
@@ -113,6 +113,8 @@ class DataFile:
     partition
         (partition's name, value as text) of every declared partition, the same for all rows of the
         file; a month as `2025-05`. Empty for files of a table that has none, or had none then.
+    bounds
+        Its columns' lowest and highest values, as `bounds.file_bounds` words them; empty if not known.
     """
 
     path: str
@@ -120,6 +122,7 @@ class DataFile:
     size: int
     row_groups: tuple[int, ...]
     partition: tuple[tuple[str, str], ...] = ()
+    bounds: str = field(default="", compare=False, repr=False)
 
     @property
     def bytes(self) -> int:

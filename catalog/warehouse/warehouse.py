@@ -139,6 +139,23 @@ class Warehouse:
         made = compact(self.root, self.catalog, dataset, variant, now, by, FEW if few is None else few)
         return None if made is None else self.snapshot(dataset.name, variant, made)
 
+    def list_bounds(self, dataset: str, variant: str) -> None:
+        """Look up lowest and highest values of the newest version's files, where its list has none yet.
+
+        Raises
+        ------
+        WarehouseError
+            `no-version`; `busy`: a publication of this dataset is running.
+        """
+        newest = self.snapshot(dataset, variant)
+        if all(file.bounds for file in newest.files):
+            return  # seen without the Iceberg library
+        from catalog.warehouse.writer import list_bounds
+
+        list_bounds(self.root, dataset, variant, newest.snapshot_id)
+        with self._lock:
+            self._snapshots.pop((dataset, variant, newest.snapshot_id), None)
+
     def lay_open(self, dataset: Dataset, variant: str) -> None:
         """Offer the newest version of what is open as a folder of plain Parquet; see `plain`.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -29,9 +28,10 @@ from catalog.descriptions.variants import TWIN
 from catalog.warehouse import metadata
 from catalog.warehouse.compaction import FEW, to_merge
 from catalog.warehouse.datafiles import Written, write_files
-from catalog.warehouse.files import DurableFile, make_folder, sync_files
+from catalog.warehouse.files import make_folder, sync_files
 from catalog.warehouse.iceberg import ROW_GROUP, current_files, open_catalog, table_as_described
 from catalog.warehouse.leftovers import working
+from catalog.warehouse.listing import complete, write_list
 from catalog.warehouse.model import DataFile, Publication, Replace, WarehouseError
 from catalog.warehouse.schema import arrow_schema, period_of
 from catalog.warehouse.sorting import ordered
@@ -136,6 +136,12 @@ def _bad_rows(dataset: Dataset, *, ko: str, en: str) -> WarehouseError:
 def _parted(dataset: Dataset, variant: str) -> Dataset:
     """The twin is open to all: no grant needs a part of it, and fewer files read faster."""
     return dataclasses.replace(dataset, partitions=()) if variant == TWIN else dataset
+
+
+def list_bounds(root: Path, dataset: str, variant: str, snapshot_id: int) -> bool:
+    """Complete a version's list; see `listing.complete`. Whether anything was missing."""
+    with _alone(root, dataset, variant):
+        return complete(root, dataset, variant, snapshot_id)
 
 
 @contextmanager
@@ -247,8 +253,8 @@ def _write_version(
                 for file in written:
                     producer.append_data_file(file.iceberg)
                 snapshot_id = producer.snapshot_id
-                listing = metadata.files_path(root, dataset.name, variant, snapshot_id)
-                _write_list(listing, (*kept, *(w.listed for w in written)))
+                listed = (*kept, *(w.listed for w in written))
+                write_list(root, dataset.name, variant, snapshot_id, listed)
     except Exception as error:
         if not _visible(table, snapshot_id):
             raise
@@ -260,14 +266,3 @@ def _visible(table: Table, snapshot_id: int) -> bool:
     """Whether readers already see that snapshot."""
     current = table.catalog.load_table(table.name()).current_snapshot()
     return current is not None and current.snapshot_id == snapshot_id
-
-
-def _write_list(path: Path, files: tuple[DataFile, ...]) -> None:
-    content = [
-        {"path": f.path, "rows": f.rows, "size": f.size, "row_groups": f.row_groups}
-        | ({"partition": f.partition} if f.partition else {})
-        for f in files
-    ]
-    make_folder(path.parent)
-    with DurableFile(path, overwrite=False) as stream:
-        stream.write(json.dumps(content).encode())

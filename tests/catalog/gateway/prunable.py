@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from catalog.gateway.parameters import NONE, Parameters
-from catalog.gateway.pruning import by_partition, kept
+from catalog.gateway.pruning import index_of, kept
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import Statement, prepare
 from catalog.warehouse import DataFile, Field, PartedBy, Publication, Snapshot, duckdb_relation_sql
@@ -127,7 +127,7 @@ class Engine:
         found = {}
         for table, scans in statement.demands.items():
             files = (granted or self.snapshots)[table].files
-            numbers = kept(by_partition((granted or self.snapshots)[table]), len(files), scans, values)
+            numbers = kept(index_of((granted or self.snapshots)[table]), len(files), scans, values)
             found[table] = [files[number].path for number in numbers or (0,)]
         return found
 

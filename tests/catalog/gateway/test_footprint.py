@@ -128,7 +128,8 @@ def test_one_gu_and_month_of_a_year_is_on_record_and_right(parted: Installation,
     ("where", "files", "partitions"),
     [
         ("true", 300, {}),
-        ("hour = 5", 300, {}),
+        ("hour = 5", 25, {"gu": GU, "month": ["2025-05"]}),  # by the files' own bounds
+        ("hour + 0 = 5", 300, {}),
         (
             "left(dong_code, 5) = '11680'",
             12,
@@ -146,7 +147,13 @@ def test_one_gu_and_month_of_a_year_is_on_record_and_right(parted: Installation,
             {"gu": ["11110"], "month": ["2025-03"]},
         ),
         ("date >= DATE '2025-12-02' AND dong_code < '1112'", 1, {"gu": ["11110"], "month": ["2025-12"]}),
-        ("dong_code = '11110511' OR hour = 5", 300, {}),
+        ("dong_code = '11110511' OR hour + 0 = 5", 300, {}),
+        (
+            "dong_code = '11110511' OR hour = 5",
+            36,
+            {"gu": GU, "month": [f"2025-{m:02}" for m in range(1, 13)]},
+        ),
+        ("date = '2025-05-15' AND amount > 28000", 1, {"gu": ["11110"], "month": ["2025-01"]}),  # none has it
         ("NOT (dong_code = '11110511')", 300, {}),
         ("date = '2031-01-01'", 1, {"gu": ["11110"], "month": ["2025-01"]}),  # none: one is looked into
     ],

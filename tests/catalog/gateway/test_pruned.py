@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.gateway.parameters import NONE
-from catalog.gateway.pruning import Known, unfit
+from catalog.gateway.pruning import unfit
+from catalog.gateway.spans import Known, Spans
 from tests.catalog.gateway.prunable import FIRST, JOINS, KINDS, Engine, joins, statements, written
 
 
@@ -190,10 +191,10 @@ def test_a_month_ends_with_its_last_moment_and_a_table_read_twice_has_both(engin
 
 def test_months_of_two_years_say_nothing_of_a_month(engine: Engine) -> None:
     """As the footers of row groups may have it; a partition is one month."""
-    known = Known(low=datetime(2024, 11, 1), high=datetime(2025, 2, 1), where=frozenset({0}))
+    known = Known(low=datetime(2024, 11, 1), high=datetime(2025, 2, 1), where=(0,))
     for condition, out in (("month(day) = 12", set()), ("year(day) = 2023", {0}), ("month(day) = 7", set())):
         [asked] = engine.judged(f"SELECT * FROM spend WHERE {condition}").demands["spend"]
-        assert asked is not None and unfit(asked, {"day": [known]}, NONE) == out
+        assert asked is not None and unfit(asked, {"day": Spans([known])}.get, NONE) == out
 
 
 def test_a_great_many_comparisons_are_not_looked_at(engine: Engine) -> None:

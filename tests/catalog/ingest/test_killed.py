@@ -42,9 +42,9 @@ if point == "before-write":
 elif point == "after-write":
     after(writer, "_write")
 elif point == "before-list":
-    writer._write_list = die
+    writer.write_list = die
 elif point == "after-list":
-    after(writer, "_write_list")
+    after(writer, "write_list")
 elif point.startswith("spooled-"):
     real, left = Spool.add, int(point.removeprefix("spooled-"))
     def add(self, number, crc, table, totals):

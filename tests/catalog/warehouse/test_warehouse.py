@@ -165,13 +165,13 @@ def test_a_failing_commit_leaves_no_file_behind(
         return {p.name for folder in ("data", "files") for p in (data / folder).iterdir()}
 
     kept = listing()
-    original = writing._write_list
+    original = writing.write_list
 
     def fail(*arguments: Any) -> None:
         original(*arguments)
         raise OSError("disk full")
 
-    monkeypatch.setattr(writing, "_write_list", fail)
+    monkeypatch.setattr(writing, "write_list", fail)
     with pytest.raises(OSError, match="disk full"):
         warehouse.publish(SUBWAY, "main", rows(date(2026, 2, 1)), publication())
     monkeypatch.undo()
