@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from catalog.gateway.guard import Evidence, QueryId, Scan
 from catalog.gateway.parameters import NONE, Parameters
@@ -16,6 +17,7 @@ from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.statement import Statement
 from catalog.gateway.workspace import Table, names_of, quoted
 
+ID_BYTES: Final = 8  # of a query's name, with which its tickets begin
 _ORDERED = re.compile(r"\bORDER\s+BY\b", re.I)  # anywhere: to be safe
 
 
@@ -50,12 +52,13 @@ class Admission:
     """A recorded query: the ticket that runs it once, where, and what its reader should know.
 
     Where the reader gave a socket to write into, the query runs already and its ticket is good for nothing.
-    For several readers it is known how the rows look: an Arrow IPC message.
+    For several readers it is known how the rows look: an Arrow IPC message. `generation` is the worker's number.
     """
 
     query_id: QueryId
     ticket: bytes
     location: str
+    generation: int
     facts: Mapping[str, Any]
     readers: int = 1
     schema: bytes = b""
@@ -67,8 +70,12 @@ class Admission:
 
 
 def tickets_of(ticket: bytes, readers: int) -> tuple[bytes, ...]:
-    """A ticket for each of the readers of one query."""
-    return (ticket,) if readers == 1 else tuple(ticket + bytes([number]) for number in range(readers))
+    """A ticket for each of the readers of one query; none tells another, nor the one they are made from."""
+    if readers == 1:
+        return (ticket,)
+    name, secret = ticket[:ID_BYTES], ticket[ID_BYTES:]
+    made = (hashlib.blake2b(bytes([n]), key=secret, digest_size=len(secret)) for n in range(readers))
+    return tuple(name + one.digest() for one in made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
-from catalog.gateway.admission import Admission, QueryLimits, Work, tickets_of
+from catalog.gateway.admission import ID_BYTES, Admission, QueryLimits, Work, tickets_of
 from catalog.gateway.footprint import Footprints
 from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
@@ -48,7 +48,6 @@ __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 LOG = logging.getLogger(__name__)
 TICKET_SECONDS: Final = 60.0
 SCHEMA_SECONDS: Final = 2.0  # within which a worker says how rows will look, for several readers [s]
-ID_BYTES: Final = 8
 WEARS: Final = {"memory-limit", "spill-limit", "time-limit"}  # the engine keeps much of what it took
 
 
@@ -345,6 +344,7 @@ class SessionGateway:
             query_id=query_id,
             ticket=bytes.fromhex(handle),
             location=f"grpc+unix://{worker.listen}",
+            generation=generation,
             facts={"query_id": query_id, **facts(tables, self._geometry), **work.facts},
             readers=work.readers,
             schema=schema,
