@@ -52,7 +52,7 @@ class Admission:
     """A recorded query: the ticket that runs it once, where, and what its reader should know.
 
     Where the reader gave a socket to write into, the query runs already and its ticket is good for nothing.
-    For several readers it is known how the rows look: an Arrow IPC message. `generation` is the worker's number.
+    For several readers it is known how the rows look: an Arrow IPC message. `generation` is the worker's.
     """
 
     query_id: QueryId

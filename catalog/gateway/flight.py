@@ -135,7 +135,9 @@ class SessionServer(flight.FlightServerBase):
 
     def _info(self, descriptor: Any, admission: Admission) -> Any:
         where = self.locations(admission)
-        endpoints = [flight.FlightEndpoint(flight.Ticket(ticket), where) for ticket in self.tickets(admission)]
+        endpoints = [
+            flight.FlightEndpoint(flight.Ticket(ticket), where) for ticket in self.tickets(admission)
+        ]
         metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
         schema: Any = None  # the worker says it with the first rows; who reads several has to know it before
         if admission.schema:
