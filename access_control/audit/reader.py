@@ -25,7 +25,10 @@ LATE = timedelta(days=1)  # how much later than it happened an event may be rece
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which events are wanted; everything empty means all. `text` is looked for in `object`, any case."""
+    """Which events are wanted; everything empty means all.
+
+    `text` is looked for in `object`, any case; `dataset` among the tables of queries and mounts.
+    """
 
     actor: str = ""
     actions: frozenset[Action] = frozenset()
@@ -34,6 +37,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    dataset: str = ""
 
     def wants(self, event: AuditEvent) -> bool:
         """Whether an event is one of them; `since` is included, `until` is not."""
@@ -45,11 +49,13 @@ class Filter:
             and (self.since is None or event.time >= self.since)
             and (self.until is None or event.time < self.until)
             and (not self.text or self.text.casefold() in event.object.casefold())
+            and (not self.dataset or self.dataset in _datasets(event))
         )
 
     def needles(self) -> list[bytes]:
         """Bytes every wanted line holds: a quick look before a line is parsed."""
         named = {"actor": self.actor, "project": self.project, "session_id": self.session_id}
+        named["dataset"] = self.dataset
         if len(self.actions) == 1:
             [named["action"]] = self.actions
         return [
@@ -85,8 +91,20 @@ class AuditReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def page(self, wanted: Filter | None = None, *, before: str | None = None, limit: int = 50) -> Page:
+    def page(
+        self,
+        wanted: Filter | None = None,
+        *,
+        before: str | None = None,
+        limit: int = 50,
+        most: int | None = None,
+    ) -> Page:
         """The newest wanted events, or the ones older than an earlier page's `older`.
+
+        Parameters
+        ----------
+        most
+            Lines looked at, after which the page ends; `MOST_SCANNED` where it is not said.
 
         Raises
         ------
@@ -109,7 +127,7 @@ class AuditReader:
                     found.append(
                         Recorded(seq=values["seq"], received=_moment(values["received"]), event=event)
                     )
-            if len(found) >= limit or scanned >= MOST_SCANNED:
+            if len(found) >= limit or scanned >= (most or MOST_SCANNED):
                 older = f"{each.first}-{offset}" if offset or each.first else None
                 return Page(entries=tuple(found), older=older)
         return Page(entries=tuple(found), older=None)
@@ -180,6 +198,11 @@ def _entry(each: Segment, offset: int, data: bytes) -> dict[str, Any]:
         raise AuditDamaged(
             "audit-damaged", file=each.path.name, line=0, offset=offset, problem=str(error)
         ) from None
+
+
+def _datasets(event: AuditEvent) -> set[str]:
+    tables = event.detail.get("tables")
+    return {str(table.get("dataset")) for table in tables} if isinstance(tables, list) else set()
 
 
 def _moment(text: str) -> datetime:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access_control.portal import serving
 from access_control.portal.routes import (
+    accesses,
     audit,
     catalogue,
     dashboards,
@@ -56,7 +57,7 @@ def create_app(services: Services) -> Starlette:
     """
     modules = (
         *(front, catalogue, metadata, people, projects, sessions, requests, exports, reviews, grants),
-        *(ingest, audit, erasures, dashboards, internal),
+        *(accesses, ingest, audit, erasures, dashboards, internal),
     )
     routes: list[BaseRoute] = [route for module in modules for route in module.ROUTES]
 

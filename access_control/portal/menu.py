@@ -24,6 +24,7 @@ FOR: Final = (
     ("menu-projects", "/projects", EVERYONE),
     ("menu-requests", "/requests", EVERYONE),
     ("menu-exports", "/exports", EVERYONE),
+    ("menu-accesses", "/accesses", EVERYONE),
     ("menu-reviews", "/reviews", frozenset({Role.CHECKER})),
     ("menu-applications", "/applications", frozenset({Role.STAFF, Role.ADMINISTRATOR})),
     ("menu-decisions", "/decisions", frozenset({Role.CUSTODIAN, Role.ADMINISTRATOR})),

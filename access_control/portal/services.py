@@ -16,6 +16,7 @@ from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
 from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
+from access_control.portal.own_record import OwnRecord
 from access_control.portal.starts import StartBoard
 from access_control.projects.desk import ProjectsDesk
 from access_control.requests.desk import RequestsDesk
@@ -86,6 +87,7 @@ class Services:
     exports: ExportsDesk
     ingests: IngestsDesk
     audit: AuditLog
+    own_record: OwnRecord
     erasures: ErasuresDesk
     datasets: Mapping[str, Dataset]
     facts: FactsShelf

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from catalog.gateway.guard import Evidence, QueryId, Scan
+from catalog.gateway.guard import Evidence, QueryEvent, QueryEventKind, QueryId, Scan, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.sql.normal import Normal, normalise
 from catalog.gateway.sql.scans import Demands
@@ -16,6 +18,7 @@ from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.statement import Statement
 from catalog.gateway.workspace import Table, names_of, quoted
 
+ID_BYTES: Final = 8  # of a query's name, with which its tickets begin
 _ORDERED = re.compile(r"\bORDER\s+BY\b", re.I)  # anywhere: to be safe
 
 
@@ -50,12 +53,13 @@ class Admission:
     """A recorded query: the ticket that runs it once, where, and what its reader should know.
 
     Where the reader gave a socket to write into, the query runs already and its ticket is good for nothing.
-    For several readers it is known how the rows look: an Arrow IPC message.
+    For several readers it is known how the rows look: an Arrow IPC message. `generation` is the worker's.
     """
 
     query_id: QueryId
     ticket: bytes
     location: str
+    generation: int
     facts: Mapping[str, Any]
     readers: int = 1
     schema: bytes = b""
@@ -67,8 +71,12 @@ class Admission:
 
 
 def tickets_of(ticket: bytes, readers: int) -> tuple[bytes, ...]:
-    """A ticket for each of the readers of one query."""
-    return (ticket,) if readers == 1 else tuple(ticket + bytes([number]) for number in range(readers))
+    """A ticket for each of the readers of one query; none tells another, nor the one they are made from."""
+    if readers == 1:
+        return (ticket,)
+    name, secret = ticket[:ID_BYTES], ticket[ID_BYTES:]
+    made = (hashlib.blake2b(bytes([n]), key=secret, digest_size=len(secret)) for n in range(readers))
+    return tuple(name + one.digest() for one in made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +162,24 @@ class Work:
     def normal(self, tables: Iterable[Table]) -> Normal:
         """The same in parts: what may stay on record for good, and what a person put into it."""
         return normalise(self.recorded, names_of(tables), self.parameters.literals)
+
+    def admitted(
+        self, query_id: QueryId, identity: SessionIdentity, tables: Sequence[Table], now: datetime
+    ) -> QueryEvent:
+        """Its admission, for the log."""
+        return QueryEvent(
+            kind=QueryEventKind.ADMITTED,
+            query_id=query_id,
+            identity=identity,
+            time=now,
+            statement=self.recorded,
+            tables=tuple(scanned for t in tables for scanned in t.scanned),
+            purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
+            parameters=self.parameters.literals,
+            normal=self.normal(tables),
+            evidence=self.evidence,
+            scans=self.scans,
+        )
 
     @property
     def order(self) -> Mapping[str, Any]:

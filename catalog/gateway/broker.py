@@ -106,7 +106,7 @@ class Broker:
         self._admin_path = admin
         self._admin: AdminSocket | None = None
         self._watch: Watch | None = None
-        self._entrance = Entrance(remote[0], guard, self._ledger, remote[1]) if remote else None
+        self._entrance = Entrance(remote[0], guard, remote[1]) if remote else None
 
     def start(self) -> None:
         """Settle what an earlier broker left, open the sessions that live, then listen for the hub."""

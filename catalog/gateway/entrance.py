@@ -23,7 +23,6 @@ from catalog.gateway.actions import Actions
 from catalog.gateway.control import ControlClosed, receive
 from catalog.gateway.guard import Guard, Route, SessionId, SessionIdentity, Transport
 from catalog.gateway.listening import connections
-from catalog.gateway.queries import Ledger
 from catalog.gateway.remote import RemoteServer
 from catalog.gateway.session import SessionGateway
 from catalog.gateway.tally import Tally
@@ -61,8 +60,8 @@ class Entrance:
         The front's own address, for readers: `grpc+tls://host:port`.
     """
 
-    def __init__(self, path: Path, guard: Guard, ledger: Ledger, location: str) -> None:
-        self._path, self._guard, self._ledger, self._location = path, guard, ledger, location
+    def __init__(self, path: Path, guard: Guard, location: str) -> None:
+        self._path, self._guard, self._location = path, guard, location
         self._lock = threading.Lock()
         self._known: dict[SessionId, tuple[SessionGateway, Actions]] = {}
         self._faces: dict[tuple[SessionId, str], _Face] = {}
@@ -195,7 +194,6 @@ class Entrance:
             f"grpc+unix://{path}",
             session,
             actions,
-            self._ledger,
             route=Route(transport=Transport.TLS, certificate=serial),
             location=self._location,
             holds=lambda: self._holds(session.identity, serial),

@@ -59,6 +59,10 @@ class SessionServer(flight.FlightServerBase):
         """Where the ticket of an admission is good."""
         return [admission.location]
 
+    def tickets(self, admission: Admission) -> list[bytes]:
+        """What its readers bring there, one each."""
+        return list(admission.tickets)
+
     def readers(self, context: Any) -> int:
         """How many readers the caller has for the rows, by the call's header."""
         said = context.get_middleware(READERS)
@@ -131,7 +135,9 @@ class SessionServer(flight.FlightServerBase):
 
     def _info(self, descriptor: Any, admission: Admission) -> Any:
         where = self.locations(admission)
-        endpoints = [flight.FlightEndpoint(flight.Ticket(ticket), where) for ticket in admission.tickets]
+        endpoints = [
+            flight.FlightEndpoint(flight.Ticket(ticket), where) for ticket in self.tickets(admission)
+        ]
         metadata = json.dumps(admission.facts, ensure_ascii=False).encode()
         schema: Any = None  # the worker says it with the first rows; who reads several has to know it before
         if admission.schema:

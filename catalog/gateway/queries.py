@@ -209,6 +209,12 @@ class Ledger:
         with self._lock:
             return tuple(q for q in self._open.values() if q.event.identity.session_id == session_id)
 
+    def generation_of(self, query_id: QueryId) -> int | None:
+        """The worker of a query that has not ended; None for any other."""
+        with self._lock:
+            query = self._open.get(query_id)
+        return None if query is None else query.generation
+
     def is_open(self, query_id: str) -> bool:
         """Whether a query was admitted and has not ended."""
         with self._lock:

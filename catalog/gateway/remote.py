@@ -3,7 +3,8 @@
 A reader on another machine cannot reach the worker's socket, which has no network and gets none. So it brings
 its ticket to the face that gave it, over the same connection or a further one with the same certificate, and
 the face fetches the rows from the worker as a reader beside it would. A ticket means a query of this session
-or nothing: every other session's worker is out of this face's reach.
+or nothing: every other session's worker is out of this face's reach. Which of the session's workers, the
+ticket says itself, since a reader of several may come when the query has ended.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ import pyarrow.flight as flight
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
+from catalog.gateway.admission import ID_BYTES, Admission
 from catalog.gateway.flight import SessionServer, errors
 from catalog.gateway.guard import Route
-from catalog.gateway.queries import Ledger
 from catalog.gateway.route import arriving
-from catalog.gateway.session import ID_BYTES, Admission, SessionGateway
+from catalog.gateway.session import SessionGateway
 
 REUSE: Final = "arrow-flight-reuse-connection://?"  # Flight.proto, FlightEndpoint.location: this connection
-TICKET_BYTES: Final = ID_BYTES + 16
+NUMBER_BYTES: Final = 4  # of a worker, before the worker's own ticket
+TICKET_BYTES: Final = NUMBER_BYTES + ID_BYTES + 16
 LOOK: Final = 0.1  # how often it is seen whether the reader has gone [s]
 _OPTIONS: Final[list[tuple[str, int | str]]] = [
     ("grpc.use_local_subchannel_pool", 1),  # the same descriptor number is another worker's socket later
@@ -55,13 +57,11 @@ class RemoteServer(SessionServer):
         address: str,
         session: SessionGateway,
         actions: Actions,
-        ledger: Ledger,
         *,
         route: Route,
         location: str,
         holds: Callable[[], bool],
     ) -> None:
-        self._ledger = ledger
         self._route, self._location, self._holds = route, location, holds
         super().__init__(address, session, actions)
 
@@ -69,9 +69,10 @@ class RemoteServer(SessionServer):
         """The network's address for readers that reach it, and this connection for those that do not."""
         return [self._location, REUSE]
 
-    def readers(self, context: Any) -> int:
-        """One: rows pass here, so more would be no faster."""
-        return min(1, super().readers(context))
+    def tickets(self, admission: Admission) -> list[bytes]:
+        """The worker's own, and which worker it is."""
+        number = admission.generation.to_bytes(NUMBER_BYTES)
+        return [number + ticket for ticket in super().tickets(admission)]
 
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
         """See `SessionServer`."""
@@ -96,11 +97,12 @@ class RemoteServer(SessionServer):
     def do_get(self, context: Any, ticket: Any) -> Any:
         """Metadata listings, and the rows of this session's tickets."""
         with self._arriving():
-            handle = bytes(ticket.ticket)
-            if len(handle) != TICKET_BYTES:
+            given = bytes(ticket.ticket)
+            if len(given) != TICKET_BYTES:
                 return super().do_get(context, ticket)
+            handle = given[NUMBER_BYTES:]
             with errors():
-                worker = self._worker_of(handle)
+                worker = self._worker(int.from_bytes(given[:NUMBER_BYTES]))
             rows = Rows(worker, lambda: self._session.cancel(_query_id(handle)), context)
             return flight.GeneratorStream(rows.open(handle), rows)
 
@@ -112,17 +114,13 @@ class RemoteServer(SessionServer):
         with arriving(self._route):
             yield
 
-    def _worker_of(self, handle: bytes) -> int:
-        """Descriptor of the socket of the worker that has a ticket's query.
+    def _worker(self, number: int) -> int:
+        """Descriptor of the socket of one of this session's workers.
 
         The folder is the worker's to write, so what is there is looked at before it is used.
         """
-        query_id, session_id = _query_id(handle), self._session.identity.session_id
-        for query in self._ledger.open_of(session_id):
-            if query.event.query_id == query_id:
-                folder = self._session.places.session(session_id) / "data"
-                return _socket(folder / f"worker-{query.generation}.sock")
-        raise unknown_ticket()
+        folder = self._session.places.session(self._session.identity.session_id) / "data"
+        return _socket(folder / f"worker-{number}.sock")
 
 
 class Rows:
@@ -234,6 +232,8 @@ def _socket(path: Path) -> int:
     """Descriptor of a socket's name, no link followed."""
     try:
         found = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise unknown_ticket() from None
     except OSError as error:
         raise refusals.worker_unavailable() from error
     if not stat.S_ISSOCK(os.fstat(found).st_mode):

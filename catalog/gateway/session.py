@@ -15,12 +15,12 @@ from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
-from catalog.gateway.admission import Admission, QueryLimits, Work, tickets_of
+from catalog.gateway.admission import ID_BYTES, Admission, QueryLimits, Work, tickets_of
 from catalog.gateway.ended import Ended
 from catalog.gateway.footprint import Footprints
 from catalog.gateway.governed import words
 from catalog.gateway.governed.desk import Governance
-from catalog.gateway.guard import Guard, QueryEvent, QueryEventKind, QueryId, SessionIdentity
+from catalog.gateway.guard import Guard, QueryEventKind, QueryId, SessionIdentity
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.patience import patiently
 from catalog.gateway.pins import Pins
@@ -50,7 +50,6 @@ __all__ = ["RESTARTING", "Admission", "QueryLimits", "SessionGateway"]
 LOG = logging.getLogger(__name__)
 TICKET_SECONDS: Final = 60.0
 SCHEMA_SECONDS: Final = 2.0  # within which a worker says how rows will look, for several readers [s]
-ID_BYTES: Final = 8
 WEARS: Final = {"memory-limit", "spill-limit", "time-limit"}  # the engine keeps much of what it took
 
 
@@ -327,19 +326,7 @@ class SessionGateway:
         work = self._footprints.measured(worker, tables, work)
         schema = worker.schema(work.order, SCHEMA_SECONDS) if work.readers > 1 else b""
         work = work if schema else replace(work, readers=1)
-        event = QueryEvent(
-            kind=QueryEventKind.ADMITTED,
-            query_id=query_id,
-            identity=self.identity,
-            time=datetime.now(UTC),
-            statement=work.recorded,
-            tables=tuple(scanned for t in tables for scanned in t.scanned),
-            purposes=tuple(sorted({grant.purpose for t in tables for grant in t.grants})),
-            parameters=work.parameters.literals,
-            normal=work.normal(tables),
-            evidence=work.evidence,
-            scans=work.scans,
-        )
+        event = work.admitted(query_id, self.identity, tables, datetime.now(UTC))
         order = {**work.order, "seconds": self._limits.seconds, "ttl": TICKET_SECONDS}
         if (into := work.early) is None:
             self._ledger.admit(event, generation)
@@ -370,6 +357,7 @@ class SessionGateway:
             query_id=query_id,
             ticket=bytes.fromhex(handle),
             location=f"grpc+unix://{worker.listen}",
+            generation=generation,
             facts={"query_id": query_id, **facts(tables, self._geometry), **work.facts},
             readers=work.readers,
             schema=schema,
@@ -402,10 +390,6 @@ class SessionGateway:
 
     def _replace(self, query_id: QueryId) -> None:
         """Put a fresh worker in the place of one whose memory ran out, unless it keeps saved tables."""
-        worn = [
-            q.generation
-            for q in self._ledger.open_of(self.identity.session_id)
-            if q.event.query_id == query_id
-        ]
-        if worn and not self.saved.names(worn[0]) and self._workers.retire(worn[0]):
+        worn = self._ledger.generation_of(query_id)
+        if worn is not None and not self.saved.names(worn) and self._workers.retire(worn):
             threading.Thread(target=self.warm, daemon=True).start()

@@ -28,6 +28,7 @@ from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
 from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
+from access_control.portal.own_record import OwnRecord
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
 from access_control.projects.desk import ProjectsDesk
@@ -72,6 +73,7 @@ def services_of(settings: Settings) -> Services:
         exports=ExportsDesk(db, state / "exports" / "blobs"),
         ingests=IngestsDesk(db, state / "uploads", launcher, warehouse),
         audit=AuditLog(state / "audit", audit),
+        own_record=OwnRecord(state / "audit", audit, _key(internal, b"campus own record")),
         erasures=ErasuresDesk(state / "audit", audit),
         datasets=datasets,
         facts=FactsShelf(warehouse, datasets),
@@ -80,7 +82,7 @@ def services_of(settings: Settings) -> Services:
         gate=GateClient(settings.socket("gate")),
         starts=StartBoard(hub),
         internal_token=internal,
-        form_key=hmac.new(internal.encode(), b"campus portal forms", hashlib.sha256).digest(),
+        form_key=_key(internal, b"campus portal forms"),
         clock=lambda: datetime.now(UTC),
     )
 
@@ -122,6 +124,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(serve(services_of(settings), settings.socket("portal")))
     return 0
+
+
+def _key(internal: str, purpose: bytes) -> bytes:
+    """A key for one purpose, the same after a restart."""
+    return hmac.new(internal.encode(), purpose, hashlib.sha256).digest()
 
 
 def _secret(file: Path) -> str:

@@ -24,6 +24,7 @@ from access_control.portal.audit_log import AuditLog
 from access_control.portal.facts import FactsShelf
 from access_control.portal.gate_client import GateClient
 from access_control.portal.hub_client import HubClient
+from access_control.portal.own_record import OwnRecord
 from access_control.portal.services import Installation, Services
 from access_control.portal.starts import StartBoard
 from catalog.descriptions import Tier, load_all
@@ -169,6 +170,7 @@ def services(
         exports=campus.exports,
         ingests=IngestsDesk(campus.db, tmp_path / "uploads", ingesting, ingesting.warehouse),
         audit=AuditLog(audit_writer / "log", campus.audit),
+        own_record=OwnRecord(audit_writer / "log", campus.audit, secrets.token_bytes(32)),
         erasures=ErasuresDesk(audit_writer / "log", campus.audit),
         datasets=datasets,
         facts=facts,

@@ -59,6 +59,8 @@ PAGES = {
         "/exports",
         "/exports/new?project=open-data",
         "/exports/{export}",
+        "/accesses",
+        "/accesses?project=jongno&dataset=card_sales",
         "/audit",
     ],
     "custodian": ["/decisions", "/requests/{asked}", "/requests/{narrowed}", "/grants"],
@@ -94,6 +96,7 @@ def address(services: Services, campus: Campus, ingesting: SimulatedLauncher) ->
     campus.person("auditor", Role.AUDITOR)
     campus.person("officer", Role.PRIVACY)
     ask(campus, "wonju")
+    ask(campus, "minji")
     campus.people.apply(
         "lee",
         "이창업",

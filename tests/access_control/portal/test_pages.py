@@ -23,7 +23,7 @@ FOR_PEOPLE = [
     "/applications",
     "/decisions",
 ]
-FOR_PEOPLE += ["/people", "/grants", "/ingest", "/audit"]
+FOR_PEOPLE += ["/people", "/grants", "/ingest", "/audit", "/accesses"]
 
 
 @pytest.mark.parametrize("path", PUBLIC)

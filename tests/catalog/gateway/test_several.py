@@ -61,6 +61,19 @@ def test_one_reader_alone_has_all_and_the_others_have_the_schema(gateway: Instal
                 rows_of(endpoint)
 
 
+def test_no_ticket_tells_another(gateway: Installation) -> None:
+    """Nor the handle that the worker knows the query by, which would take the rows from those who wait."""
+    with flight.connect(gateway.open()) as client:
+        endpoints = several(client, WIDE).endpoints
+        (place,) = endpoints[0].locations
+        given = [e.ticket.ticket for e in endpoints]
+        assert len({t[8:] for t in given}) == len(given) and len({t[:8] for t in given}) == 1
+        for cut in range(8, len(given[0])):
+            with flight.connect(place) as worker, pytest.raises(flight.FlightError, match="unknown-ticket"):
+                worker.do_get(flight.Ticket(given[0][:cut])).read_all()
+        assert sum(part.num_rows for part in read_at_once(endpoints)) == ROWS
+
+
 def test_a_driver_reads_several_endpoints_by_itself(gateway: Installation) -> None:
     header = "adbc.flight.sql.rpc.call_header.campus-readers"
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
@@ -27,11 +28,12 @@ MANY = "SELECT a.line, b.boardings FROM subway_ridership a, subway_ridership b"
 OPTIONS = adbc_driver_flightsql.DatabaseOptions
 
 
-def driver(campus: Campus, held: Held) -> Any:
+def driver(campus: Campus, held: Held, further: Mapping[str, str] | None = None) -> Any:
     options = {
         OPTIONS.TLS_ROOT_CERTS.value: campus.authority.trusted().decode(),
         OPTIONS.MTLS_CERT_CHAIN.value: held.certificate.decode(),
         OPTIONS.MTLS_PRIVATE_KEY.value: held.key.decode(),
+        **(further or {}),
     }
     return adbc.connect(campus.address, db_kwargs=options, autocommit=True)
 
@@ -273,4 +275,4 @@ def test_a_ticket_is_good_once_and_using_it_again_hurts_nobody(campus: Campus) -
     assert campus.gateway.guard.kinds() == ["admitted"]
     reader.cancel()
     with pytest.raises(flight.FlightError):
-        client.do_get(flight.Ticket(b"\0" * 24)).read_all()
+        client.do_get(flight.Ticket(b"\0" * 28)).read_all()

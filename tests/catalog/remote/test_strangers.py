@@ -149,12 +149,12 @@ def test_a_reader_does_not_talk_to_another_server(campus: Campus, other: Authori
 def test_a_stolen_ticket_is_worth_nothing(campus: Campus) -> None:
     mine, thief = campus.certify(campus.session("minji")), campus.certify(campus.session("jiwoo"))
     (endpoint,) = info(campus.connect(mine), "SELECT 42 AS a").endpoints
-    with pytest.raises(flight.FlightUnauthorizedError) as refused:
+    with pytest.raises(flight.FlightError) as refused:
         campus.connect(thief).do_get(endpoint.ticket).read_all()
     assert detail(refused)["reason"] == "unknown-ticket"
     assert campus.gateway.guard.kinds() == ["admitted"], "and is still good for its owner"
     assert campus.connect(mine).do_get(endpoint.ticket).read_all().to_pylist() == [{"a": 42}]
-    with pytest.raises(flight.FlightUnauthorizedError):
+    with pytest.raises(flight.FlightError, match="unknown-ticket"):
         campus.connect(mine).do_get(endpoint.ticket).read_all()
 
 
