@@ -17,14 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from campus.errors import QueryFailed, QueryRefused
-from campus.local import AHEAD, Away, Local, LocalStream
+from campus.local import Away, Local, LocalStream
 
 from catalog.gateway.control import ControlClosed, receive, send
 from catalog.gateway.guard import QueryEvent, QueryEventKind, RecordFailed
 from catalog.gateway.local import MOST_CLIENTS
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
-from catalog.workers.control import framed
 from tests.catalog.gateway.conftest import DESCRIPTIONS, ROWS
 from tests.catalog.gateway.simulator import Installation, installation, until
 from tests.catalog.gateway.statements import LEGITIMATE, hostile
@@ -281,53 +280,6 @@ def test_a_large_result_uses_its_memory_again(gateway: Installation, local: Loca
 def minor_faults(pid: int) -> int:
     """Of a process until now (proc_pid_stat(5))."""
     return int(Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[7])
-
-
-@pytest.mark.parametrize("piece", [1, AHEAD - 1, AHEAD, AHEAD + 1, 1 << 20])
-@pytest.mark.parametrize("count", [0, 1, 50_000])
-def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) -> None:
-    """And what was read ahead needs no further byte to come: the worker has not hung up yet."""
-    table = pa.table({"i": list(range(count if piece > 1 else min(count, 300)))})
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
-    ours, theirs = socket.socketpair()
-    with ours:
-        sending = threading.Thread(
-            target=lambda: [ours.sendall(whole[at : at + piece]) for at in range(0, len(whole), piece)]
-        )
-        sending.start()
-        theirs.settimeout(20)
-        assert rows(LocalStream(theirs, {}, lambda _: {})) == table
-        sending.join(20)
-
-
-def test_rows_that_are_no_rows_are_said_to_be_none() -> None:
-    """What a worker in strange hands may write: offsets beyond their data, and lengths beyond reason."""
-    table = pa.table({"t": ["a" * 9] * 9})
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    good = stream.getvalue().to_pybytes()
-    offsets = struct.pack("<10i", *range(0, 90, 9))
-    for bad in (
-        good.replace(offsets, struct.pack("<10i", *range(0, 80, 9), 1 << 30)),
-        good.replace(offsets, struct.pack("<10i", -9, *range(9, 90, 9))),
-        good.replace(struct.pack("<q", 81), struct.pack("<q", 1 << 60)),
-        good[:8] + b"\xff" * 16 + good[24:],
-        good[: len(good) // 2],
-    ):
-        assert bad != good
-        ours, theirs = socket.socketpair()
-        with ours:
-            send(ours, {})
-            ours.sendall(bad)
-            send(ours, {})  # all is well, it says
-            ours.shutdown(socket.SHUT_WR)
-            with pytest.raises(QueryFailed) as failed:
-                rows(LocalStream(theirs, {}, lambda _: {}))
-        assert failed.value.reason == "worker-died"
 
 
 def test_connections_of_a_session_are_bounded(address: Path) -> None:

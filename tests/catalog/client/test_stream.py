@@ -1,0 +1,66 @@
+"""The reader's end of a result: the same rows in whatever pieces they come, and nothing that is none."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+
+import pyarrow as pa
+import pytest
+from campus.errors import QueryFailed
+from campus.local import AHEAD, LocalStream
+
+from catalog.gateway.control import send
+from catalog.workers.control import framed
+
+
+def rows(stream: LocalStream) -> pa.Table:
+    return pa.Table.from_batches(list(stream.batches()), stream.schema)
+
+
+@pytest.mark.parametrize("piece", [1, AHEAD - 1, AHEAD, AHEAD + 1, 1 << 20])
+@pytest.mark.parametrize("count", [0, 1, 50_000])
+def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) -> None:
+    """And what was read ahead needs no further byte to come: the worker has not hung up yet."""
+    table = pa.table({"i": list(range(count if piece > 1 else min(count, 300)))})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
+    ours, theirs = socket.socketpair()
+    with ours:
+        sending = threading.Thread(
+            target=lambda: [ours.sendall(whole[at : at + piece]) for at in range(0, len(whole), piece)]
+        )
+        sending.start()
+        theirs.settimeout(20)
+        assert rows(LocalStream(theirs, {}, lambda _: {})) == table
+        sending.join(20)
+
+
+def test_rows_that_are_no_rows_are_said_to_be_none() -> None:
+    """What a worker in strange hands may write: offsets beyond their data, and lengths beyond reason."""
+    table = pa.table({"t": ["a" * 9] * 9})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    good = stream.getvalue().to_pybytes()
+    offsets = struct.pack("<10i", *range(0, 90, 9))
+    for bad in (
+        good.replace(offsets, struct.pack("<10i", *range(0, 80, 9), 1 << 30)),
+        good.replace(offsets, struct.pack("<10i", -9, *range(9, 90, 9))),
+        good.replace(struct.pack("<q", 81), struct.pack("<q", 1 << 60)),
+        good[:8] + b"\xff" * 16 + good[24:],
+        good[: len(good) // 2],
+    ):
+        assert bad != good
+        ours, theirs = socket.socketpair()
+        with ours:
+            send(ours, {})
+            ours.sendall(bad)
+            send(ours, {})  # all is well, it says
+            ours.shutdown(socket.SHUT_WR)
+            with pytest.raises(QueryFailed) as failed:
+                rows(LocalStream(theirs, {}, lambda _: {}))
+        assert failed.value.reason == "worker-died"
