@@ -10,7 +10,7 @@ import pytest
 from tests.catalog.gateway.simulator import REPO
 
 PROGRAM = """
-import queue, sys, threading
+import queue, sys, threading, traceback
 from catalog.workers.orders import Todo, obey
 
 messages = queue.SimpleQueue()
@@ -19,8 +19,14 @@ for each in {messages}:
 waiting, released = {messages}.count("wait"), threading.Event()
 ending = threading.Barrier(waiting or 1)
 
+printed, print_exc = threading.Event(), traceback.print_exc
+traceback.print_exc = lambda: (print_exc(), sys.stderr.flush(), printed.set())
+if "fail" not in {messages}:
+    printed.set()
+
 def wait():
     sys.stdout.write("waits\\n")
+    assert printed.wait(10)  # else the process may end before it is
     assert released.wait(10)
     sys.stdout.write("released\\n")
     sys.stdout.flush()
