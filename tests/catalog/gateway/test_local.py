@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,10 +131,14 @@ def test_a_worker_begins_while_its_admission_is_recorded_and_no_row_leaves_befor
         return record(event)
 
     monkeypatch.setattr(gateway.guard, "record", slow)
+    over: list[str] = []
+    turns = gateway.broker._turns
+    end = turns.end
+    monkeypatch.setattr(turns, "end", lambda session, key: (over.append(key), end(session, key)))
     with dialled(local._path) as connection:
         send(connection, asking("SELECT 41 + 1 AS a"))
         assert running.wait(20)
-        until(lambda: gateway.broker.stats()["running"] == 0)  # the worker has said that it is done
+        until(lambda: over)  # the worker has said that it is done
         ran += gateway.guard.kinds()
         connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
@@ -294,9 +299,8 @@ def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) 
     whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
     ours, theirs = socket.socketpair()
     with ours:
-        sending = threading.Thread(
-            target=lambda: [ours.sendall(whole[at : at + piece]) for at in range(0, len(whole), piece)]
-        )
+        pieces = [whole[at : at + piece] for at in range(0, len(whole), piece)]
+        sending = threading.Thread(target=lambda: deque(map(ours.sendall, pieces)))
         sending.start()
         theirs.settimeout(20)
         assert rows(LocalStream(theirs, {}, lambda _: {})) == table
