@@ -8,9 +8,7 @@ import secrets
 import signal
 import socket
 import struct
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from campus.errors import QueryFailed, QueryRefused
-from campus.local import AHEAD, Away, Local, LocalStream
+from campus.local import Away, Local, LocalStream
 
 from catalog.gateway.control import ControlClosed, receive, send
-from catalog.gateway.guard import QueryEvent, QueryEventKind, RecordFailed
 from catalog.gateway.local import MOST_CLIENTS
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
-from catalog.workers.control import framed
 from tests.catalog.gateway.conftest import DESCRIPTIONS, ROWS
 from tests.catalog.gateway.simulator import Installation, installation, until
 from tests.catalog.gateway.statements import LEGITIMATE, hostile
@@ -113,67 +109,6 @@ def test_no_record_no_rows(gateway: Installation, local: Local) -> None:
     assert failed.value.reason == "record-unavailable"
     gateway.guard.recording = True
     assert query(local, "SELECT 3").num_rows == 1
-
-
-def test_a_worker_begins_while_its_admission_is_recorded_and_no_row_leaves_before(
-    gateway: Installation, local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not even where it is done before the log is; and its end follows its admission."""
-    query(local, "SELECT 1")
-    until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
-    durable, record, running = threading.Event(), gateway.guard.record, threading.Event()
-    ran: list[str] = []
-
-    def slow(event: QueryEvent) -> int:
-        if event.kind == QueryEventKind.ADMITTED:
-            running.set()
-            assert durable.wait(20)
-        return record(event)
-
-    monkeypatch.setattr(gateway.guard, "record", slow)
-    over: list[str] = []
-    turns = gateway.broker._turns
-    end = turns.end
-    monkeypatch.setattr(turns, "end", lambda session, key: (over.append(key), end(session, key)))
-    with dialled(local._path) as connection:
-        send(connection, asking("SELECT 41 + 1 AS a"))
-        assert running.wait(20)
-        until(lambda: over)  # the worker has said that it is done
-        ran += gateway.guard.kinds()
-        connection.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-        assert gateway.broker.stats()["queries"] == 1
-        durable.set()
-        connection.settimeout(20)
-        _, fds, _, _ = socket.recv_fds(connection, 1 << 16, 1)
-    with socket.socket(fileno=fds[0]) as source:
-        assert receive(source) == {}
-        assert pa.ipc.open_stream(source.makefile("rb")).read_all().to_pylist() == [{"a": 42}]
-    assert ran == ["admitted", "finished"]
-    until(lambda: gateway.guard.kinds() == [*ran, "admitted", "finished"])
-
-
-def test_what_began_is_stopped_where_its_admission_is_not_recorded(
-    gateway: Installation, local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    query(local, "SELECT 1")
-    until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
-    seen: list[int] = []
-
-    def refuse(event: QueryEvent) -> int:
-        until(lambda: gateway.broker.stats()["running"] == 1)
-        seen.append(1)
-        raise RecordFailed("record-failed", ko="기록 불가", en="cannot record")
-
-    monkeypatch.setattr(gateway.guard, "record", refuse)
-    with pytest.raises(QueryFailed) as failed:
-        query(local, SLOW)
-    assert (failed.value.reason, seen) == ("record-unavailable", [1])
-    until(lambda: gateway.broker.stats()["running"] == 0, 2)
-    assert gateway.guard.kinds() == ["admitted", "finished"]
-    assert gateway.broker.stats()["queries"] == 0
-    assert not list((gateway.run / "gateway" / "open").iterdir())
 
 
 def test_an_error_of_the_engine_says_what_and_is_on_record(gateway: Installation, local: Local) -> None:
@@ -286,25 +221,6 @@ def test_a_large_result_uses_its_memory_again(gateway: Installation, local: Loca
 def minor_faults(pid: int) -> int:
     """Of a process until now (proc_pid_stat(5))."""
     return int(Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[7])
-
-
-@pytest.mark.parametrize("piece", [1, AHEAD - 1, AHEAD, AHEAD + 1, 1 << 20])
-@pytest.mark.parametrize("count", [0, 1, 50_000])
-def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) -> None:
-    """And what was read ahead needs no further byte to come: the worker has not hung up yet."""
-    table = pa.table({"i": list(range(count if piece > 1 else min(count, 300)))})
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
-    ours, theirs = socket.socketpair()
-    with ours:
-        pieces = [whole[at : at + piece] for at in range(0, len(whole), piece)]
-        sending = threading.Thread(target=lambda: deque(map(ours.sendall, pieces)))
-        sending.start()
-        theirs.settimeout(20)
-        assert rows(LocalStream(theirs, {}, lambda _: {})) == table
-        sending.join(20)
 
 
 def test_rows_that_are_no_rows_are_said_to_be_none() -> None:
