@@ -8,7 +8,6 @@ import secrets
 import signal
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from campus.errors import QueryFailed, QueryRefused
 from campus.local import Away, Local, LocalStream
 
 from catalog.gateway.control import ControlClosed, receive, send
-from catalog.gateway.guard import QueryEvent, QueryEventKind, RecordFailed
 from catalog.gateway.local import MOST_CLIENTS
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
@@ -111,63 +109,6 @@ def test_no_record_no_rows(gateway: Installation, local: Local) -> None:
     assert failed.value.reason == "record-unavailable"
     gateway.guard.recording = True
     assert query(local, "SELECT 3").num_rows == 1
-
-
-def test_a_worker_begins_while_its_admission_is_recorded_and_no_row_leaves_before(
-    gateway: Installation, local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not even where it is done before the log is; and its end follows its admission."""
-    query(local, "SELECT 1")
-    until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
-    durable, record, running = threading.Event(), gateway.guard.record, threading.Event()
-    ran: list[str] = []
-
-    def slow(event: QueryEvent) -> int:
-        if event.kind == QueryEventKind.ADMITTED:
-            running.set()
-            assert durable.wait(20)
-        return record(event)
-
-    monkeypatch.setattr(gateway.guard, "record", slow)
-    with dialled(local._path) as connection:
-        send(connection, asking("SELECT 41 + 1 AS a"))
-        assert running.wait(20)
-        until(lambda: gateway.broker.stats()["running"] == 0)  # the worker has said that it is done
-        ran += gateway.guard.kinds()
-        connection.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-        assert gateway.broker.stats()["queries"] == 1
-        durable.set()
-        connection.settimeout(20)
-        _, fds, _, _ = socket.recv_fds(connection, 1 << 16, 1)
-    with socket.socket(fileno=fds[0]) as source:
-        assert receive(source) == {}
-        assert pa.ipc.open_stream(source.makefile("rb")).read_all().to_pylist() == [{"a": 42}]
-    assert ran == ["admitted", "finished"]
-    until(lambda: gateway.guard.kinds() == [*ran, "admitted", "finished"])
-
-
-def test_what_began_is_stopped_where_its_admission_is_not_recorded(
-    gateway: Installation, local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    query(local, "SELECT 1")
-    until(lambda: gateway.guard.kinds() == ["admitted", "finished"])
-    seen: list[int] = []
-
-    def refuse(event: QueryEvent) -> int:
-        until(lambda: gateway.broker.stats()["running"] == 1)
-        seen.append(1)
-        raise RecordFailed("record-failed", ko="기록 불가", en="cannot record")
-
-    monkeypatch.setattr(gateway.guard, "record", refuse)
-    with pytest.raises(QueryFailed) as failed:
-        query(local, SLOW)
-    assert (failed.value.reason, seen) == ("record-unavailable", [1])
-    until(lambda: gateway.broker.stats()["running"] == 0, 2)
-    assert gateway.guard.kinds() == ["admitted", "finished"]
-    assert gateway.broker.stats()["queries"] == 0
-    assert not list((gateway.run / "gateway" / "open").iterdir())
 
 
 def test_an_error_of_the_engine_says_what_and_is_on_record(gateway: Installation, local: Local) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +146,7 @@ def test_ends_that_come_together_are_recorded_together(
         ledger.admit(admission(name), 1)
     for name in ("q1", "q2"):
         ledger.end(QueryId(name), FINISHED, rows=7, size=56, digest="d")
+        time.sleep(0.02)
     (tmp_path / "q3.json").write_text((tmp_path / "q3.json").read_text() + '\n{"kind": "fini')  # torn
     left = {admitted.query_id: end for admitted, end in Journal(tmp_path).left()}
     until(lambda: batches == [["q1", "q2"]])
