@@ -17,6 +17,7 @@ from .control import framed
 
 LOOK = 200  # how often a reader that does not read is looked at [ms]
 PATIENCE = 5.0  # how long one may still keep a query that has to stop [s]
+AHEAD = 4 << 20  # about a batch: what leaves while its reader waits for a processor [bytes]
 SMALL = 64 << 10  # what waits for more, so that a small result wakes its reader once or twice [bytes]
 
 
@@ -35,6 +36,8 @@ class Sink:
     def __init__(self, fd: int, stopped: Callable[[], bool]) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
+        # no more than net.core.wmem_max (socket(7)): with less both sides only take more turns
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD)
         self._stopped = stopped
         self._gone = _poll(fd, select.POLLRDHUP)
         self._room = _poll(fd, select.POLLOUT)

@@ -8,11 +8,12 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from catalog.workers import sink as module
-from catalog.workers.sink import SMALL, Sink
+from catalog.workers.sink import AHEAD, SMALL, Sink
 
 EMPTY = struct.pack(">I", 2) + b"{}"
 
@@ -61,6 +62,19 @@ def test_a_small_result_is_one_send() -> None:
         assert source.recv(10_000) == EMPTY + b"x" * 1000 + EMPTY
 
 
+def test_a_batch_leaves_before_its_reader_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much of it as this kernel lets a socket hold, so that the engine goes on meanwhile."""
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "LOOK", 20)
+    size = min(AHEAD, int(Path("/proc/sys/net/core/wmem_max").read_text("ascii")))
+    with pair(lambda: True) as (sink, source):
+        assert sink.write(b"a" * size) == size
+        assert not sink.broken
+        sink.close()
+        with source.makefile("rb") as file:
+            assert len(file.read()) == size
+
+
 def test_a_reader_that_does_not_read_keeps_no_query_that_has_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was cut off is the last that it gets."""
     monkeypatch.setattr(module, "PATIENCE", 0.1)
@@ -69,7 +83,7 @@ def test_a_reader_that_does_not_read_keeps_no_query_that_has_to_stop(monkeypatch
     with pair(stop.is_set) as (sink, source):
         threading.Timer(0.3, stop.set).start()
         with pytest.raises(TimeoutError):
-            sink.write(b"a" * (8 << 20))
+            sink.write(b"a" * (4 * AHEAD))
         assert stop.is_set()
         assert sink.broken
         assert set(source.recv(32 << 20)) == {ord("a")}
