@@ -36,11 +36,14 @@ class Control:
             return None
         (length,) = struct.unpack(">I", head)
         body = self._exactly(length) if length <= MAX_MESSAGE else None
+        if body is None:
+            return None
         try:
-            return None if body is None else json.loads(body)
+            message: dict[str, Any] = json.loads(body)
         except MemoryError:  # an order that is not understood would end everything else that runs here
             self.make_room()
-            return json.loads(body or b"")
+            message = json.loads(body)
+        return message
 
     def descriptor(self) -> int:
         """The descriptor that came with the last message; the caller closes it.

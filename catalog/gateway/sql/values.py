@@ -173,10 +173,11 @@ def _type_of(term: Node, leaves: Sequence[tuple[str, Types | None]], named: set[
         return None if made.get("children") else str(made.get("type_name")).upper()
     if term.get("class") != "COLUMN_REF":
         return None
-    *of, name = (_fold(part) for part in term["column_names"])
+    parts = [_fold(part) for part in term["column_names"]]
+    of, name = parts[:-1], parts[-1]
     if len(of) > 1 or (not of and name in named):
         return None
-    holders = [types for alias, types in leaves if types and name in types and (not of or alias == of[0])]
+    holders = [types for alias, types in leaves if types and name in types and of in ([], [alias])]
     return holders[0][name] if len(holders) == 1 else None
 
 
