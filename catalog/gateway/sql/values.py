@@ -162,7 +162,7 @@ def _asked(select: Node) -> Iterator[tuple[str, Node]]:
         elif isinstance(node, dict) and node.get("type") not in _ELSEWHERE:
             askable = node.get("type") != "JOIN" or (node["ref_type"], node["join_type"]) in _ASKABLE
             waiting += [value for key, value in node.items() if askable or key != "condition"]
-            children = node.get("children") or ()
+            children: Sequence[Node] = node.get("children") or []
             if node.get("type") == "COMPARE_IN" and len(children) == 2 and _mark(children[1]):
                 yield _mark(children[1]), children[0]
 
