@@ -162,7 +162,7 @@ def _asked(select: Node) -> Iterator[tuple[str, Node]]:
         elif isinstance(node, dict) and node.get("type") not in _ELSEWHERE:
             askable = node.get("type") != "JOIN" or (node["ref_type"], node["join_type"]) in _ASKABLE
             waiting += [value for key, value in node.items() if askable or key != "condition"]
-            children: Sequence[Any] = node.get("children") or ()
+            children: Sequence[Node] = node.get("children") or []
             if node.get("type") == "COMPARE_IN" and len(children) == 2 and _mark(children[1]):
                 yield _mark(children[1]), children[0]
 
@@ -173,10 +173,11 @@ def _type_of(term: Node, leaves: Sequence[tuple[str, Types | None]], named: set[
         return None if made.get("children") else str(made.get("type_name")).upper()
     if term.get("class") != "COLUMN_REF":
         return None
-    *of, name = (_fold(part) for part in term["column_names"])
+    parts = [_fold(part) for part in term["column_names"]]
+    of, name = parts[:-1], parts[-1]
     if len(of) > 1 or (not of and name in named):
         return None
-    holders = [types for alias, types in leaves if types and name in types and (not of or alias == of[0])]
+    holders = [types for alias, types in leaves if types and name in types and of in ([], [alias])]
     return holders[0][name] if len(holders) == 1 else None
 
 

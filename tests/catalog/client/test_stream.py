@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections import deque
 
 import pyarrow as pa
 import pytest
@@ -30,9 +31,8 @@ def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) 
     whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
     ours, theirs = socket.socketpair()
     with ours:
-        sending = threading.Thread(
-            target=lambda: [ours.sendall(whole[at : at + piece]) for at in range(0, len(whole), piece)]
-        )
+        pieces = [whole[at : at + piece] for at in range(0, len(whole), piece)]
+        sending = threading.Thread(target=lambda: deque(map(ours.sendall, pieces)))
         sending.start()
         theirs.settimeout(20)
         assert rows(LocalStream(theirs, {}, lambda _: {})) == table

@@ -20,6 +20,13 @@ SELECT table_name, count(*) FROM INFORMATION_SCHEMA.COLUMNS GROUP BY ALL
 SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'dong_codes' ORDER BY ordinal_position
 SELECT * FROM information_schema.schemata
 SELECT * FROM duckdb_tables()
+SELECT * FROM duckdb_views()
+SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE constraint_type = 'UNIQUE'
+SELECT index_name, is_unique, table_oid + 1 FROM duckdb_indexes()
+SELECT * FROM information_schema.views
+SELECT * FROM information_schema.key_column_usage
+SELECT * FROM information_schema.table_constraints
+SELECT * FROM information_schema.referential_constraints
 SELECT table_name FROM duckdb_columns() WHERE data_type = 'DATE'
 SELECT count(*) FROM information_schema.tables t JOIN information_schema.columns c USING (table_name)
 """.strip().splitlines()
@@ -93,8 +100,8 @@ SELECT * FROM (DESCRIBE living_population)
 TABLE living_population
 FROM living_population
 SELECT * FROM system.information_schema.tables
-SELECT * FROM information_schema.views
-SELECT * FROM information_schema.key_column_usage
+SELECT * FROM information_schema.character_sets
+SELECT * FROM information_schema.constraint_column_usage
 SELECT * FROM pg_catalog.pg_class
 SELECT * FROM pg_class
 SELECT * FROM sqlite_master
@@ -149,7 +156,7 @@ SELECT * FROM glob('/**')
 SELECT * FROM query('SELECT 1')
 SELECT * FROM query_table('living_population')
 SELECT * FROM query_table(['living_population'])
-SELECT * FROM duckdb_views()
+SELECT * FROM duckdb_sequences()
 SELECT * FROM duckdb_settings()
 SELECT * FROM duckdb_secrets()
 SELECT * FROM duckdb_logs()

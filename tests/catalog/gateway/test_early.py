@@ -1,23 +1,21 @@
-"""A worker that begins before its query is on record, and rows in whatever pieces they come."""
+"""A worker that begins before its query is on record."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections import deque
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 from campus.errors import QueryFailed
-from campus.local import AHEAD, Local, LocalStream
+from campus.local import Local
 
 from catalog.gateway.control import receive, send
 from catalog.gateway.guard import QueryEvent, QueryEventKind, RecordFailed
-from catalog.workers.control import framed
 from tests.catalog.gateway.simulator import Installation, until
 from tests.catalog.gateway.test_broker import SLOW
-from tests.catalog.gateway.test_local import asking, dialled, near, nearby, query, rows
+from tests.catalog.gateway.test_local import asking, dialled, near, nearby, query
 
 
 @pytest.fixture
@@ -91,22 +89,3 @@ def test_what_began_is_stopped_where_its_admission_is_not_recorded(
     assert gateway.guard.kinds() == ["admitted", "finished"]
     assert gateway.broker.stats()["queries"] == 0
     assert not list((gateway.run / "gateway" / "open").iterdir())
-
-
-@pytest.mark.parametrize("piece", [1, AHEAD - 1, AHEAD, AHEAD + 1, 1 << 20])
-@pytest.mark.parametrize("count", [0, 1, 50_000])
-def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) -> None:
-    """And what was read ahead needs no further byte to come: the worker has not hung up yet."""
-    table = pa.table({"i": list(range(count if piece > 1 else min(count, 300)))})
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
-    ours, theirs = socket.socketpair()
-    with ours:
-        pieces = [whole[at : at + piece] for at in range(0, len(whole), piece)]
-        sending = threading.Thread(target=lambda: deque(map(ours.sendall, pieces)))
-        sending.start()
-        theirs.settimeout(20)
-        assert rows(LocalStream(theirs, {}, lambda _: {})) == table
-        sending.join(20)

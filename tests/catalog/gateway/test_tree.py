@@ -123,7 +123,8 @@ def test_the_engines_catalogue_is_never_asked(text: str) -> None:
     assert made.tables == frozenset()
     assert "information_schema" not in made.text.lower() and "duckdb_tables()" not in made.text
     if "FROM" not in text or "SELECT *" in text:
-        assert "dong_codes" in str(rows_of(text)) or "schemata" in text
+        empty = any(word in text for word in ("views", "constraint", "key_column"))
+        assert "schemata" in text or ("dong_codes" in str(rows_of(text))) is not empty
 
 
 def test_listings_say_what_is_granted_with_types() -> None:
@@ -147,8 +148,12 @@ def test_a_pivot_without_values_asks_for_them_in_a_statement_of_its_own() -> Non
     assert made.shown.startswith("CREATE TEMP TYPE campus_pivot_0 AS ENUM (SELECT DISTINCT")
     assert made.tables == {"dong_codes"}
     bound = "WITH q AS (FROM dong_codes WHERE dong_code = ?) PIVOT q ON gu_name USING count(*)"
-    with pytest.raises(refusals.QueryRefused, match="SELECT DISTINCT"):
-        prepare(bound, GRANTED, FUNCTIONS, PARSER, parameters=frozenset("1"))
+    found = prepare(bound, GRANTED, FUNCTIONS, PARSER, parameters=frozenset("1"))
+    assert "(dong_code = $1)" in found.lists[0][1]
+    for given in (frozenset[str](), frozenset("12")):  # neither fewer nor more values than it asks for
+        with pytest.raises(refusals.QueryRefused) as mismatch:
+            prepare(bound, GRANTED, FUNCTIONS, PARSER, parameters=given)
+        assert mismatch.value.reason == "parameters-mismatch"
 
 
 def test_explain_is_of_the_canonical_statement() -> None:

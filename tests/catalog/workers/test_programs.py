@@ -20,8 +20,8 @@ import pyarrow.flight as flight
 import pytest
 
 from catalog.gateway.control import ControlClosed, receive, send
-from catalog.workers import engine as engines
 from catalog.workers import parser
+from catalog.workers.engine import open_engine
 from tests.catalog.gateway.simulator import REPO, PlainStarter
 
 PROGRAMS = REPO / "catalog" / "workers"
@@ -144,7 +144,7 @@ def test_a_worker_whose_broker_was_killed_leaves_its_readers(run_folder: Path) -
 
 
 def test_the_engine_is_locked(tmp_path: Path) -> None:
-    engine = engines.open_engine(configuration(tmp_path))
+    engine = open_engine(configuration(tmp_path))
     for text in (
         "SELECT * FROM read_text('/etc/hostname')",
         "SET enable_external_access = true",
