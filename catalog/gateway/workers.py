@@ -52,7 +52,7 @@ class Workers:
         self._on_ended, self._on_death = on_ended, on_death
         self._lock = threading.Lock()
         self._current: WorkerProcess | None = None
-        self._all: list[WorkerProcess] = []  # the current one and those that drain
+        self._all: tuple[WorkerProcess, ...] = ()  # the current one and those that drain; replaced whole
         self._key: object = None
         self._files: frozenset[str] = frozenset()  # that the current one holds
         self._generation = 0
@@ -139,13 +139,13 @@ class Workers:
         """End them all; nothing is started any more, for this reason."""
         with self._lock:
             self._closed = reason
-            workers, self._all, self._current = self._all, [], None
+            workers, self._all, self._current = self._all, (), None
         for worker in workers:
             worker.stop()
 
     def _every(self) -> tuple[WorkerProcess, ...]:
-        with self._lock:
-            return tuple(self._all)
+        """Those that run; without the lock, which is held as long as another one takes to start."""
+        return self._all
 
     def _outdated(self, workspace: Workspace) -> bool:
         return self._current is not None and not self._closed and not self._serves(workspace)
@@ -185,7 +185,7 @@ class Workers:
         except refusals.GatewayError:
             self._unlink(generation)
             raise
-        self._all.append(self._current)
+        self._all = (*self._all, self._current)
         self._key, self._files = workspace.key, frozenset(files)
         return self._current
 
@@ -214,7 +214,6 @@ class Workers:
         self._unlink(worker.generation)
         self._on_death(worker.generation, self._closed or WORKER_DIED)
         with self._lock:
-            if worker in self._all:
-                self._all.remove(worker)
+            self._all = tuple(each for each in self._all if each is not worker)
             if self._current is worker:
                 self._current = None

@@ -87,7 +87,7 @@ def test_random_texts_read_only_what_is_granted(judge: Judge, rounds: int) -> No
         seen["admitted" if reads is not None else "unbound"] += 1
         assert reads is None or reads <= set(GRANTED), (seed, text, made.shown)
         assert reads is None or reads <= made.tables, (seed, text, made.shown)
-    print(seen)
+    print(seed, seen)
     assert seen["admitted"] > rounds // 5 and seen["refused"] > rounds // 5
 
 
@@ -109,7 +109,7 @@ def test_random_trees_read_only_what_is_granted(judge: Judge, rounds: int) -> No
         reads = judge.reads(made.text, made.lists)
         seen["admitted" if reads is not None else "unbound"] += 1
         assert reads is None or reads <= set(GRANTED), (seed, tree, made.shown)
-    print(seen)
+    print(seed, seen)
     assert seen["admitted"] > rounds // 20 and seen["refused"] > rounds // 5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -128,6 +129,36 @@ def test_a_worker_is_given_the_granted_parts_and_no_other_file(gateway: Installa
     assert table.partitions == scope_of({"gu": ["11110", "11680"], "month": ["2025-01", "2025-03"]})
 
 
+def test_what_runs_can_be_stopped_while_a_worker_is_slow_to_start(
+    gateway: Installation, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its person, and by who looks after the grants of all: nobody waits for the start of another one."""
+    one = grant(gateway, JANUARY)
+    answers = [info(client, ENDLESS), info(client, ENDLESS)]
+    start, starting, go = gateway.starter.start_worker, threading.Event(), threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        starting.set()
+        go.wait(30)
+        return start(*given)
+
+    monkeypatch.setattr(gateway.starter, "start_worker", slowly)
+    grant(gateway, scope_of({"month": ["2025-02"]}))
+    [(session, *_)] = gateway.broker._open.values()
+    threading.Thread(target=session.renew, daemon=True).start()
+    assert starting.wait(10)
+    try:
+        first = gateway.guard.events[0].query_id
+        threading.Thread(target=session.cancel, args=(first,), daemon=True).start()
+        until(lambda: gateway.guard.kinds(first) == ["admitted", "cancelled"])
+        gateway.guard.grants.remove(one)
+        until(lambda: gateway.guard.kinds() == ["admitted"] * 2 + ["cancelled"] * 2)
+        assert gateway.guard.events[-1].reason == "grant-ended"
+    finally:
+        go.set()
+    del answers
+
+
 def test_a_name_not_restricted_is_all_of_it(gateway: Installation, client: Any) -> None:
     grant(gateway, scope_of({"month": ["2025-02"]}))
     assert parts(client) == [(gu, "2025-02", EACH) for gu in GUS]
@@ -148,7 +179,8 @@ def test_grants_together_cover_what_each_covers_and_the_record_names_each(
     assert recorded == [(g.grant_id, g.partitions) for g in (two, three)], "the first adds no file"
     gateway.guard.grants.remove(two)
     assert parts(client) == [("11110", "2025-01", EACH), ("11140", "2025-03", EACH)]
-    recorded = [(t.grant_id, t.partitions) for t in gateway.guard.events[-2].tables]
+    admitted = [event for event in gateway.guard.events if event.kind is QueryEventKind.ADMITTED]
+    recorded = [(t.grant_id, t.partitions) for t in admitted[-1].tables]
     assert sorted(recorded) == sorted((g.grant_id, g.partitions) for g in (one, three))
 
 

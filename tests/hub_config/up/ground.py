@@ -41,7 +41,7 @@ from tests.catalog.gateway.conftest import made_up
 ROWS: Final = 100_000
 KINDS: Final = ("notebook", "adbc")
 PEOPLE: Final = ("minji", "junho")
-ANSWERS_WITHIN: Final = 60.0  # s
+ANSWERS_WITHIN: Final = 180.0  # s; on a machine with ten times the work the gateway takes 40 to come back
 READER: Final = "/opt/campus/reader"
 CONTROL: Final = "/run/control"
 LOG: Final = "/run/log"
