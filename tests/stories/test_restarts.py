@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from catalog.sandbox.launcher import Launcher
 from hub_config.settings import load
+from tests.stories import erasing
 from tests.stories.campus import REPO, Campus, running
 from tests.stories.notebook import (
     SESSION,
@@ -63,6 +64,11 @@ def kernel(page: Page) -> Kernel:
     made = Kernel.start(page)
     assert made.run("import campus; kept = 41; open('made.txt', 'w').write('mine'); " + COUNT) == "True 41\n"
     return made
+
+
+def test_what_is_erased_stays_erased(campus: Campus, browser: Browser, page: Page, kernel: Kernel) -> None:
+    """Also through all that follows: the last test looks again."""
+    erasing.erased_on_request(campus, browser, page, kernel)
 
 
 def test_a_query_worker_dies_while_its_query_runs(campus: Campus, kernel: Kernel) -> None:
@@ -166,6 +172,7 @@ def test_no_record_is_lost(campus: Campus) -> None:
     stopped = Counter(e["session_id"] for e in events if e["action"] == "session.stopped")
     assert len(started) == 3
     assert sorted(stopped.values()) == [1, 1]
+    erasing.gone(campus)
 
 
 # -- helpers

@@ -16,7 +16,7 @@ from access_control.errors import Invalid
 from access_control.guard import CampusGuard
 from access_control.people.model import Role
 from access_control.portal import own_record
-from access_control.portal.own_record import OBJECT, OwnPage, OwnRecord
+from access_control.portal.own_record import OBJECT, Access, OwnPage, OwnRecord
 from catalog.gateway.guard import (
     QueryEvent,
     QueryEventKind,
@@ -88,7 +88,8 @@ def finish(campus: Campus, event: QueryEvent, end: str = "finished") -> None:
 
 def every(record: OwnRecord, campus: Campus, person: str, project: str = "", dataset: str = "") -> OwnPage:
     """All pages in one."""
-    who, found, before = campus.people.person(person), [], ""
+    who, before = campus.people.person(person), ""
+    found: list[Access] = []
     assert who is not None
     while True:
         page = record.page(who, project, dataset, before, NOW)
