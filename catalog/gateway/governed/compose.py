@@ -19,7 +19,6 @@ from catalog.gateway.governed.plan import Figure, Level, Plan, Rules, Shape, quo
 from catalog.gateway.sql.show import CATALOG, SCHEMA
 
 REMAINDER: Final = "기타 (others)"
-_WHOLE_ANSWER: Final = -1  # the label of all rows of one statement, whose totals its cells add up to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def cells(table: str, shape: Shape, rules: Rules, most: int) -> str:
 def remainder_units(table: str, answered: Cells, rules: Rules) -> str:
     """Units of the merged cells together; where counts are changed, then their key."""
     if rules.noise is None:
-        return f"{_labelled(table, answered, rules, ())} SELECT {_units(rules)} FROM l WHERE merged"
+        return f"{_labelled(table, answered, rules, ())} SELECT {units_of(rules)} FROM l WHERE merged"
     units = _list(f"u{i}" for i in range(len(rules.unit)))
     return (
         f"{_labelled(table, answered, rules, (rules.noise.column,))} "
@@ -70,19 +69,19 @@ def answer(plan: Plan, merged: int, rules: Rules, *, nothing: bool = False) -> s
     measures = list(dict.fromkeys(f.column for f in figures if f.column))
     if merged:
         inside = {column: f"m{i}" for i, column in enumerate(measures)}
-        computed = [f"{_figure(f, _units(rules), inside)} AS f{i}" for i, f in enumerate(figures)]
+        computed = [f"{_figure(f, units_of(rules), inside)} AS f{i}" for i, f in enumerate(figures)]
         head = _labelled(plan.table, Cells(shape=plan.shape, merged=merged), rules, measures) + ", "
         keys = [f"CASE WHEN NOT merged THEN k{i} END AS g{i}" for i in range(len(levels))]
         body = f"SELECT {_list(['merged', *keys, *computed])} FROM l GROUP BY ALL"
     else:
         head, inside = "WITH ", {column: quoted(column) for column in measures}
-        unit = _units(rules, over_table=True)
+        unit = units_of(rules, over_table=True)
         computed = [f"{_figure(f, unit, inside)} AS f{i}" for i, f in enumerate(figures)]
         keys = [f"{level.sql} AS g{i}" for i, level in enumerate(levels)]
         by = _list(["1", *(str(i + 2) for i in range(len(levels)))])
         body = (
             f"SELECT {_list(['false AS merged', *keys, *computed])} "
-            f"FROM {_name(plan.table)}{_where(plan.shape)} GROUP BY {by}"
+            f"FROM {name_of(plan.table)}{_where(plan.shape)} GROUP BY {by}"
         )
     return _shown(plan, f"{head}a AS ({body})", figures, rules, merged=merged > 0, nothing=nothing)
 
@@ -141,95 +140,15 @@ def _shown(
     return text + upto + (f" OFFSET {plan.offset}" if plan.offset else "")
 
 
-def few(table: str, one: Cells, other: Cells, rules: Rules) -> str:
-    """One row where subtracting two answers shows fewer than the minimum: two of their cells, or of their
-    totals, that are different sets of rows but whose difference has too few units.
-
-    Cells are compared in pairs that share rows, and each with the nearest union of the other answer's cells.
-    What differs by enough is told by counts alone (units(A \\ B) ≥ units(A) - units(A ∩ B)), so few are
-    counted out.
-    """
-    units, minimum, whole = _units(rules), rules.minimum, _WHOLE_ANSWER
-    columns = [*_unit_columns(rules), *_side(one.shape, 1), *_side(other.shape, 2)]
-    either = f"{_chosen(one.shape)} OR {_chosen(other.shape)}"
-    parts = [f"r AS (SELECT {_list(columns)} FROM {_name(table)} WHERE {either})"]
-    joins = ""
-    for side, answered in ((1, one), (2, other)):
-        keys = [f"k{side}_{i}" for i in range(len(answered.shape.levels))]
-        by = f" GROUP BY {_list(keys)}" if keys else ""
-        ranked = _list(["units", *(f"{key} NULLS FIRST" for key in keys)])
-        grouped = f"SELECT {_list([*keys, f'{units} AS units'])} FROM r WHERE in{side}{by}"
-        rank = f"SELECT *, row_number() OVER (ORDER BY {ranked}) AS rank FROM ({grouped})"
-        cell = f"CASE WHEN rank <= {answered.merged} THEN 0 ELSE rank END AS cell"
-        parts.append(f"c{side} AS (SELECT *, {cell} FROM ({rank}))")
-        same = [f"r.in{side}", *(f"r.{key} IS NOT DISTINCT FROM c{side}.{key}" for key in keys)]
-        joins += f" LEFT JOIN c{side} ON {' AND '.join(same)}"
-    # a unit once a pair of cells, and as a number: 64 bits tell a city's people apart
-    once = ["hash(" + _list(f"r.u{i}" for i in range(len(rules.unit))) + ") AS u0"]
-    seen = _list([*(once if rules.unit else ["sum(r.u0) AS u0"]), "c1.cell AS a", "c2.cell AS b"])
-    units = units if rules.counted else "count(DISTINCT u0)"
-    parts += [
-        f"l AS MATERIALIZED (SELECT {seen} FROM r{joins} GROUP BY ALL)",
-        # each row under its cell and under its whole answer: first of one side, then of the other
-        f"x AS (SELECT *, unnest([a, {whole}]) AS one FROM l WHERE a IS NOT NULL)",
-        f"y AS (SELECT *, unnest([b, {whole}]) AS two FROM l WHERE b IS NOT NULL)",
-        f"ux AS (SELECT one, {units} AS units FROM x GROUP BY one)",
-        f"uy AS (SELECT two, {units} AS units FROM y GROUP BY two)",
-        f"shared AS (SELECT *, unnest([b, {whole}]) AS two FROM x WHERE b IS NOT NULL)",
-        f"xy AS (SELECT one, two, {units} AS units FROM shared GROUP BY one, two)",
-        "near AS (SELECT xy.one, xy.two FROM xy JOIN ux USING (one) JOIN uy USING (two) "
-        f"WHERE ux.units - xy.units < {minimum} AND uy.units - xy.units < {minimum})",
-        "d AS (SELECT x.* EXCLUDE (one), near.one, near.two FROM x JOIN near USING (one) "
-        f"WHERE b IS NULL OR (near.two <> {whole} AND b <> near.two) UNION ALL "
-        "SELECT y.* EXCLUDE (two), near.one, near.two FROM y JOIN near USING (two) "
-        f"WHERE a IS NULL OR (near.one <> {whole} AND a <> near.one))",
-    ]
-    parts += [
-        *_unions("x", "y", "a", "b", "one", "two", minimum),
-        *_unions("y", "x", "b", "a", "two", "one", minimum),
-    ]
-    few_of = " UNION ALL ".join(
-        f"SELECT units FROM (SELECT {units} AS units FROM {rows} GROUP BY {by})"
-        for rows, by in (("d", "one, two"), ("d_x", "whole"), ("d_y", "whole"))
-    )
-    return f"WITH {', '.join(parts)} SELECT 1 FROM ({few_of}) WHERE units BETWEEN 1 AND {minimum - 1} LIMIT 1"
-
-
-def _unions(cells: str, wholes: str, cell: str, other: str, one: str, two: str, minimum: int) -> list[str]:
-    """For each cell (or total) of one answer, the rows by which it differs from the nearest union of cells of
-    the other: each of those that share rows with it is in the union where it lies in it for the most part.
-
-    Only a whole that every such cell is nearly in or nearly out of can be few units from a union.
-    """
-    return [
-        f"p_{cells} AS (SELECT {two} AS whole, {one} AS part, xy.units AS inside, "
-        f"u{cells}.units - xy.units AS rest FROM xy JOIN u{cells} USING ({one}) "
-        f"WHERE {one} <> {_WHOLE_ANSWER})",
-        f"w_{cells} AS (SELECT whole FROM p_{cells} GROUP BY whole "
-        f"HAVING bool_and(least(inside, rest) < {minimum}))",
-        f"i_{cells} AS (SELECT whole, part FROM p_{cells} JOIN w_{cells} USING (whole) WHERE rest < inside)",
-        f"d_{cells} AS (SELECT v.* EXCLUDE ({two}), v.{two} AS whole FROM {wholes} v "
-        f"JOIN w_{cells} w ON v.{two} = w.whole "
-        f"LEFT JOIN i_{cells} i ON i.whole = v.{two} AND i.part = v.{cell} "
-        f"WHERE i.part IS NULL UNION ALL SELECT l.*, i.whole FROM l JOIN i_{cells} i ON l.{cell} = i.part "
-        f"WHERE l.{other} IS NULL OR (i.whole <> {_WHOLE_ANSWER} AND l.{other} <> i.whole))",
-    ]
-
-
-def _side(shape: Shape, side: int) -> list[str]:
-    keys = [f"{level.sql} AS k{side}_{i}" for i, level in enumerate(shape.levels)]
-    return [f"{_chosen(shape)} AS in{side}", *keys]
-
-
 def _grouped(table: str, shape: Shape, rules: Rules) -> str:
     keys = [f"{level.sql} AS k{i}" for i, level in enumerate(shape.levels)]
     if rules.noise is not None:
         return _keyed(table, shape, rules, keys, rules.noise)
-    unit = _units(rules, over_table=True)
+    unit = units_of(rules, over_table=True)
     by = f" GROUP BY {_list(str(i + 1) for i in range(len(keys)))}" if keys else ""
     return (
         f"SELECT {_list([*keys, f'{unit} AS units', 'count(*) AS counted'])} "
-        f"FROM {_name(table)}{_where(shape)}{by} HAVING count(*) > 0"
+        f"FROM {name_of(table)}{_where(shape)}{by} HAVING count(*) > 0"
     )
 
 
@@ -240,8 +159,8 @@ def _keyed(table: str, shape: Shape, rules: Rules, keys: Sequence[str], noise: N
     sums = ["count(*) AS n", f"sum({column}) AS r", f"min({column}) AS u"]
     places = _list(str(i + 1) for i in range(len(keys) + len(rules.unit)))
     inner = (
-        f"SELECT {_list([*keys, *_unit_columns(rules), *sums])} "
-        f"FROM {_name(table)}{_where(shape)} GROUP BY {places}"
+        f"SELECT {_list([*keys, *unit_columns(rules), *sums])} "
+        f"FROM {name_of(table)}{_where(shape)} GROUP BY {places}"
     )
     sums = [f"sum(u) % {noise.keys} AS unit_key", f"sum(r) % {noise.keys} AS row_key"]
     by = f" GROUP BY {_list(names)}" if names else ""
@@ -260,23 +179,28 @@ def _labelled(table: str, answered: Cells, rules: Rules, measures: Sequence[str]
     by = f" GROUP BY {_list(names)}" if names else ""
     same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM c.{k}" for k in names) or "true"
     return (
-        f"WITH r AS (SELECT {_list([*_unit_columns(rules), *keys, *values])} "
-        f"FROM {_name(table)}{_where(shape)}), "
+        f"WITH r AS (SELECT {_list([*unit_columns(rules), *keys, *values])} "
+        f"FROM {name_of(table)}{_where(shape)}), "
         f"c AS (SELECT *, row_number() OVER (ORDER BY {_ranked(shape)}) AS rank FROM "
-        f"(SELECT {_list([*names, f'{_units(rules)} AS units'])} FROM r{by})), "
+        f"(SELECT {_list([*names, f'{units_of(rules)} AS units'])} FROM r{by})), "
         f"l AS (SELECT r.*, c.rank <= {answered.merged} AS merged FROM r JOIN c ON {same})"
     )
 
 
 def _ranked(shape: Shape, of: str = "") -> str:
-    return _list([f"{of}units", *(f"{of}k{i} NULLS FIRST" for i in range(len(shape.levels)))])
+    return ranked([f"k{i}" for i in range(len(shape.levels))], of)
 
 
-def _unit_columns(rules: Rules) -> list[str]:
+def ranked(keys: Sequence[str], of: str = "") -> str:
+    """The order of cells: the smallest first."""
+    return _list([f"{of}units", *(f"{of}{key} NULLS FIRST" for key in keys)])
+
+
+def unit_columns(rules: Rules) -> list[str]:
     return [f"{quoted(c)} AS u{i}" for i, c in enumerate(rules.unit or (rules.counted,))]
 
 
-def _units(rules: Rules, *, over_table: bool = False) -> str:
+def units_of(rules: Rules, *, over_table: bool = False) -> str:
     """Units of a group of rows."""
     names = [quoted(c) if over_table else f"u{i}" for i, c in enumerate(rules.unit or (rules.counted,))]
     if not rules.unit:
@@ -298,7 +222,7 @@ def _list(items: Iterable[str]) -> str:
     return ", ".join(items)
 
 
-def _name(table: str) -> str:
+def name_of(table: str) -> str:
     return f"{CATALOG}.{SCHEMA}.{quoted(table)}"
 
 
@@ -306,7 +230,7 @@ def _terms(shape: Shape) -> str:
     return " AND ".join(f"({choice.sql})" for choice in shape.choices)
 
 
-def _chosen(shape: Shape) -> str:
+def chosen(shape: Shape) -> str:
     """Whether a row is chosen, never NULL."""
     return f"coalesce({_terms(shape)}, false)" if shape.choices else "true"
 

@@ -26,9 +26,9 @@ from catalog.gateway.governed.compose import (
     answer,
     cells,
     changed_answer,
-    few,
     remainder_units,
 )
+from catalog.gateway.governed.differences import few
 from catalog.gateway.governed.judge import is_describe, judge
 from catalog.gateway.governed.plan import Plan, Rules, rules_of
 from catalog.gateway.governed.releases import Group, Release, Releases

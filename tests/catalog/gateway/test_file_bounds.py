@@ -339,6 +339,13 @@ def test_an_order_is_made_once_for_each_term_and_not_for_ever_more(sorted_files:
     assert known.of(terms[0]) is not first and known.of(Term(column="s", kind="VARCHAR")) is known
 
 
+def test_a_year_of_fewer_than_four_digits_is_not_worded_as_the_engine_does() -> None:
+    """Python writes 1, the engine 0001."""
+    ends = datetime(1, 1, 1), datetime(999, 12, 31)
+    asked = Among(term=Term(column="d", kind="VARCHAR", how="format", what="%Y"), values=(b"0001",))
+    assert kept({"d": spans({ends: [0]})}.get, 1, [asked], NONE) == (0,)
+
+
 def test_a_value_that_is_not_known_leaves_nothing_out(sorted_files: Snapshot) -> None:
     term = Term(column="i", kind="WHOLE")
     for asked in (

@@ -106,7 +106,7 @@ def test_what_a_footer_does_not_say_is_not_known(name: str, values: list[Any]) -
 
 
 def test_days_and_moments_that_python_has_no_word_for_are_not_known() -> None:
-    far = {"d": pa.array([2**31 - 1, 0], pa.int32()).cast(pa.date32()),
+    far: dict[str, Any] = {"d": pa.array([2**31 - 1, 0], pa.int32()).cast(pa.date32()),
            "t": pa.array([2**62, 0], pa.int64()).cast(pa.timestamp("us")),
            "s": pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a"]).buffers())}  # fmt: skip
     schema = pa.schema(

@@ -11,7 +11,8 @@ from collections.abc import Collection, Hashable, Iterable
 import duckdb
 import pytest
 
-from catalog.gateway.governed.compose import Cells, cells, few, remainder_units
+from catalog.gateway.governed.compose import Cells, cells, remainder_units
+from catalog.gateway.governed.differences import few
 from catalog.gateway.governed.plan import Choice, Level, Rules, Shape
 from tests.catalog.gateway.governed.test_judge import RULES
 
