@@ -133,7 +133,7 @@ def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Taken]:
         {"digest": "0" * 300_000},
         {"status": "admitted"},
     ],
-    ids=str,
+    ids=lambda odd: next(f"{key}={value!r}"[:20] for key, value in odd.items()),
 )
 def test_an_end_that_is_no_word_of_a_worker_ends_it_and_is_never_recorded(
     taken: Taken, odd: dict[str, Any]
@@ -143,6 +143,7 @@ def test_an_end_that_is_no_word_of_a_worker_ends_it_and_is_never_recorded(
     assert taken.gone.wait(10)
     assert taken.ended == []
     assert taken.stopped == ["worker"]
+    until(lambda: len(taken.guard.events) > 1)
     assert [(e.kind, e.reason, e.rows) for e in taken.guard.events[1:]] == [("failed", "worker-died", 0)]
     assert taken.ledger.counts == (0, 0)
 
@@ -241,5 +242,5 @@ def test_a_worker_that_does_not_read_its_orders_is_ended_and_holds_up_nobody(tak
     assert not [thread for thread in threads if thread.is_alive()]
     assert [error.reason for error in refused] == ["worker-unavailable"] * 3
     assert taken.stopped == ["worker"]
-    assert taken.guard.kinds() == ["admitted", "failed"]
+    until(lambda: taken.guard.kinds() == ["admitted", "failed"])
     assert taken.turns.counts == (0, 0)
