@@ -77,6 +77,7 @@ def published(settings: Settings, rows: int) -> Data:
         snapshot = warehouse.publish(dataset, TWIN, batches, publication)
         taken = time.monotonic() - began
         os.sync()  # what is written back later would disturb the rounds
+    warehouse.list_bounds(DATASET, TWIN)  # as the product does when it starts: these rows may be older
     sys.stderr.write(f"{snapshot.rows:,} rows in {len(snapshot.files)} files, {taken:.0f} s\n")
     periods = -(-rows // twin.calendar.rows)
     return Data(

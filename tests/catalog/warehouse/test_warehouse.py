@@ -20,6 +20,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from catalog.descriptions import Dataset, PeriodUnit, load_all
 from catalog.warehouse import Publication, Replace, Snapshot, Warehouse, WarehouseError, duckdb_relation_sql
 from catalog.warehouse import writer as writing
+from catalog.warehouse.listing import write_list
 
 REPO = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_a_failing_commit_leaves_no_file_behind(
         return {p.name for folder in ("data", "files") for p in (data / folder).iterdir()}
 
     kept = listing()
-    original = writing.write_list
+    original = write_list
 
     def fail(*arguments: Any) -> None:
         original(*arguments)
