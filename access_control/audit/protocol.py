@@ -38,9 +38,13 @@ def recording(number: int, event: AuditEvent) -> bytes:
     Raises
     ------
     AuditRefused
-        It cannot be recorded; says why.
+        It cannot be recorded; says why. One too large is told here: the writer hangs up on such a line, and
+        whoever only sees that cannot know whether it is on record.
     """
-    return event_request(number, encode(event), event.literals.wire if event.literals else b"")
+    line = event_request(number, encode(event), event.literals.wire if event.literals else b"")
+    if len(line) > LONGEST_LINE:
+        raise AuditRefused("event-too-large", size=len(line), largest=LONGEST_LINE)
+    return line
 
 
 def erasing(number: int, event: AuditEvent, events: Sequence[EventId]) -> bytes:

@@ -38,7 +38,7 @@ def check_names(names: Sequence[str]) -> Decision:
 def check_name(name: str) -> Decision:
     """Whether one normal name is a plain relative path; folders are separated by `/`."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in name[:120])
-    if has_hidden(name) or any(0xD800 <= ord(c) <= 0xDFFF for c in name):
+    if has_hidden(name) or not name.isprintable():  # a blank of another kind looks like none, or like a dash
         return deny("export-name-hidden-characters", name=shown)
     parts = name.split("/")
     if any(part in {"", ".", ".."} for part in parts) or len(parts) > DEEPEST:

@@ -341,7 +341,7 @@ def test_the_writer_takes_both_or_neither(tmp_path: Path) -> None:
             with pytest.raises(AuditRefused) as refused:
                 client._ask([lines])
             assert refused.value.reason == "event-malformed"
-        large = secret_event(2, *["x" * 1000] * 1100)
+        large = secret_event(2, *["x" * 1000] * 4400)
         with pytest.raises(AuditError):
             client.append(large)
         many = [secret_event(n) for n in range(600)]

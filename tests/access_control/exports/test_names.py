@@ -52,6 +52,7 @@ def test_ordinary_names_are_kept(name: str) -> None:
         ("a\x1b[31m.csv", "export-name-hidden-characters"),
         ("invoice\u202efdp.exe", "export-name-hidden-characters"),
         ("a\u200b.csv", "export-name-hidden-characters"),
+        ("a\u1680b.csv", "export-name-hidden-characters"),
         ("a\u3164.csv", "export-name-hidden-characters"),
         ("a\udcff.csv", "export-name-hidden-characters"),
         ("가" * 86, "export-name-too-long"),
