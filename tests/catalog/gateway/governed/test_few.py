@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 
 import duckdb
 import pytest
@@ -20,6 +20,7 @@ AGGREGATES = dataclasses.replace(RULES.aggregates, minimum=4)
 DISTINCT = dataclasses.replace(RULES, aggregates=AGGREGATES)
 PAIRS = dataclasses.replace(DISTINCT, unit=("card_hash", "trip_id"))
 COUNTED = dataclasses.replace(DISTINCT, unit=(), counted="fare")
+SPARSE = dataclasses.replace(DISTINCT, aggregates=dataclasses.replace(RULES.aggregates, minimum=9))
 COLUMNS = ("mode", "boarding_line", "user_type")
 LEVELS = [Level(column=c) for c in COLUMNS]
 Row = dict[str, str | int | None]
@@ -77,24 +78,42 @@ def _all(sets: Iterable[frozenset[int]]) -> frozenset[int]:
     return frozenset().union(*sets)
 
 
-@pytest.mark.parametrize("rules", [DISTINCT, PAIRS, COUNTED], ids=["distinct", "pairs", "counted"])
-def test_differences_are_found_as_by_hand(rules: Rules) -> None:
+def _dense(dice: random.Random) -> Row:
+    """Few values, and one of them most of the time: cells of many units and of few."""
+    return {
+        "card_hash": f"c{dice.randrange(30)}",
+        "trip_id": f"t{dice.randrange(2)}",
+        "mode": dice.choice("aaab"),
+        "boarding_line": dice.choice("pppqqr"),
+        "user_type": dice.choice([*"xxxxxxy", None]),
+        "fare": dice.randrange(3),
+    }
+
+
+def _sparse(dice: random.Random) -> Row:
+    """The same cards everywhere: no crossing has enough units, and most differences have more than one."""
+    return {
+        "card_hash": f"c{dice.randrange(14)}",
+        "trip_id": "t",
+        "mode": dice.choice("ab"),
+        "boarding_line": dice.choice("pqr"),
+        "user_type": dice.choice("xxxy"),
+        "fare": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "row"),
+    [(DISTINCT, _dense), (PAIRS, _dense), (COUNTED, _dense), (SPARSE, _sparse)],
+    ids=["distinct", "pairs", "counted", "sparse"],
+)
+def test_differences_are_found_as_by_hand(rules: Rules, row: Callable[[random.Random], Row]) -> None:
     dice = random.Random(4)
     engine = duckdb.connect()
     engine.execute("CREATE SCHEMA campus")
     found = []
     for _ in range(150):
-        rows: list[Row] = [
-            {
-                "card_hash": f"c{dice.randrange(30)}",
-                "trip_id": f"t{dice.randrange(2)}",
-                "mode": dice.choice("aaab"),
-                "boarding_line": dice.choice("pppqqr"),
-                "user_type": dice.choice([*"xxxxxxy", None]),
-                "fare": dice.randrange(3),
-            }
-            for _ in range(dice.randrange(15, 80))
-        ]
+        rows = [row(dice) for _ in range(dice.randrange(15, 80))]
         engine.execute(
             "CREATE OR REPLACE TABLE campus.t (card_hash VARCHAR, trip_id VARCHAR, mode VARCHAR, "
             "boarding_line VARCHAR, user_type VARCHAR, fare BIGINT)"
