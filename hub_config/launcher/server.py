@@ -27,6 +27,7 @@ log = logging.getLogger("campus.launcher")
 
 LONGEST_REQUEST = 4 << 20  # ten thousand files of a worker fit
 _PATIENCE = 30.0  # a client that sends nothing for so long is dropped [s]
+_SHORT_PAUSE = 0.02  # before another try where a connection could not be taken [s]
 _MOST_CLIENTS = 256
 _LONGEST_STOP = 120.0
 _GRACE = 5.0
@@ -106,16 +107,21 @@ class Server:
                 self._drop(client)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             connection, _ = self._listener.accept()
-            connection.setblocking(False)
-            if peer_uid(connection) not in self._peers or len(self._clients) >= _MOST_CLIENTS:
-                log.warning("refused a connection of uid %d", peer_uid(connection))
-                connection.close()
-                return
-            client = _Client(connection=connection, since=time.monotonic())
-            self._clients.add(client)
-            self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(client))
+        except BlockingIOError:
+            return
+        except OSError:  # a shortage of descriptors, say: who waits is served when there is room
+            time.sleep(_SHORT_PAUSE)
+            return
+        connection.setblocking(False)
+        if peer_uid(connection) not in self._peers or len(self._clients) >= _MOST_CLIENTS:
+            log.warning("refused a connection of uid %d", peer_uid(connection))
+            connection.close()
+            return
+        client = _Client(connection=connection, since=time.monotonic())
+        self._clients.add(client)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(client))
 
     def _read(self, client: _Client) -> None:
         try:

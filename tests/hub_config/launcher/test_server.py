@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -203,6 +204,22 @@ def test_silent_and_vanishing_clients_do_not_hold_it_up(launcher: Launcher) -> N
     assert time.monotonic() - began < 5
     for client in silent:
         client.close()
+
+
+def test_a_shortage_of_descriptors_delays_a_client_and_ends_nothing(launcher: Launcher) -> None:
+    assert launcher.ping()
+    pid = server_pid(launcher)
+    kept = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX) as waiting:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, kept[1]))  # no further one
+        waiting.connect(str(launcher.path))
+        waiting.sendall(b'{"call": "ping"}\n')
+        waiting.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, kept)
+        waiting.settimeout(20)
+        assert b"mode" in waiting.recv(65536)
 
 
 def test_stopping_one_that_resists_does_not_hold_up_others(launcher: Launcher) -> None:
