@@ -42,11 +42,11 @@ def test_numbers_agree_with_the_record(gateway: Installation, client: Any) -> No
     with pytest.raises(flight.FlightUnauthorizedError):
         info(client, "SELECT * FROM living_population")
     left = info(client, "SELECT 'secret-word' AS a")
+    until(lambda: {"finished", "failed"} <= set(gateway.guard.kinds()))
     gateway.guard.recording = False
     with pytest.raises(flight.FlightServerError):
         info(client, "SELECT 2")
     gateway.guard.recording = True
-    until(lambda: {"finished", "failed"} <= set(gateway.guard.kinds()))
     found = counted(gateway)
     kinds = gateway.guard.kinds()
     for kind in QueryEventKind:

@@ -45,7 +45,7 @@ def test_the_driver_reads_several_endpoints_by_itself(campus: Campus, held: Held
         cursor.execute("SELECT count(*) FROM subway_ridership WHERE boardings > ?", (5000,))
         (count,) = cursor.fetchone() or (0,)
         assert count > 0
-        until(lambda: campus.gateway.guard.kinds() == ["admitted", "finished"] * 3)
+        until(lambda: sorted(campus.gateway.guard.kinds()) == ["admitted"] * 3 + ["finished"] * 3)
         with pytest.raises(adbc.Error, match="table-not-granted"):
             cursor.execute("SELECT * FROM living_population")
     assert [e.rows for e in campus.gateway.guard.events if e.kind == "finished"][:2] == [ROWS, ROWS]
@@ -75,7 +75,7 @@ def test_parallel_readers_have_every_row_once_and_the_record_has_one_query(
     whole = rows(campus.connect(held), f"{WIDE} ORDER BY ALL")
     order: Any = [(name, "ascending") for name in whole.column_names]
     assert pa.concat_tables(parts).sort_by(order).equals(whole)
-    until(lambda: campus.gateway.guard.kinds() == ["admitted", "finished"] * 2)
+    until(lambda: sorted(campus.gateway.guard.kinds()) == ["admitted"] * 2 + ["finished"] * 2)
 
 
 def test_who_comes_late_is_given_the_columns_and_no_ticket_is_good_twice(campus: Campus, held: Held) -> None:
