@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog.gateway.sql.show import CATALOG, SCHEMA, Columns
+from catalog.gateway.sql.tree import fold
 
 Node = Mapping[str, Any]
 Types = dict[str, str | None]
@@ -130,18 +131,18 @@ def _number_type(items: Sequence[str], kind: str) -> str | None:
 def _types(parsed: Any, columns: Columns) -> dict[str, str]:
     """Mark → type of what is looked for in its list, where mark and type are sure."""
     shadowed = frozenset(
-        _fold(entry.get("key"))
+        fold(str(entry.get("key") or ""))
         for node in _nodes(parsed)
         if isinstance(node.get("cte_map"), dict)
         for entry in node["cte_map"].get("map", ())
     )
-    known = {_fold(name): columns[name] for name in columns}
+    known = {fold(name): columns[name] for name in columns}
     found: dict[str, str] = {}
     for node in _nodes(parsed):
         if node.get("type") != "SELECT_NODE" or not isinstance(node.get("from_table"), dict):
             continue
         leaves = [(_alias(leaf), _columns(leaf, known, shadowed)) for leaf in _leaves(node["from_table"])]
-        named = {_fold(item.get("alias")) for item in node.get("select_list") or ()}
+        named = {fold(str(item.get("alias") or "")) for item in node.get("select_list") or ()}
         if _merges(node["from_table"]):  # a name may stand for the columns of two tables together
             named |= {name for _, types in leaves for name in types or ()}
         for mark, term in _asked(node):
@@ -173,7 +174,7 @@ def _type_of(term: Node, leaves: Sequence[tuple[str, Types | None]], named: set[
         return None if made.get("children") else str(made.get("type_name")).upper()
     if term.get("class") != "COLUMN_REF":
         return None
-    parts = [_fold(part) for part in term["column_names"]]
+    parts = [fold(part) for part in term["column_names"]]
     of, name = parts[:-1], parts[-1]
     if len(of) > 1 or (not of and name in named):
         return None
@@ -200,17 +201,17 @@ def _columns(
     leaf: Node, known: Mapping[str, Sequence[tuple[str, str]]], shadowed: frozenset[str]
 ) -> Types | None:
     """The columns of a granted table as it stands there; None of anything else."""
-    table = _fold(leaf.get("table_name"))
-    place = _fold(leaf.get("catalog_name")), _fold(leaf.get("schema_name"))
+    table = fold(str(leaf.get("table_name") or ""))
+    place = fold(str(leaf.get("catalog_name") or "")), fold(str(leaf.get("schema_name") or ""))
     if leaf.get("type") != "BASE_TABLE" or leaf.get("column_name_alias") or table not in known:
         return None
     if place[0] not in ("", CATALOG) or place[1] not in ("", SCHEMA) or (table in shadowed and not place[1]):
         return None
-    return {_fold(name): kind for name, kind in known[table]}
+    return {fold(name): kind for name, kind in known[table]}
 
 
 def _alias(leaf: Node) -> str:
-    return _fold(leaf.get("alias") or leaf.get("table_name"))
+    return fold(str(leaf.get("alias") or leaf.get("table_name") or ""))
 
 
 def _mark(node: Node) -> str:
@@ -232,7 +233,3 @@ def _nodes(tree: Any) -> Iterator[Node]:
         elif isinstance(node, dict):
             waiting += node.values()
             yield node
-
-
-def _fold(name: object) -> str:
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in str(name or ""))
