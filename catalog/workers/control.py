@@ -68,6 +68,10 @@ class Control:
         except MemoryError:
             self.make_room()
             frame = framed(message)
+        self.put(frame)
+
+    def put(self, frame: bytes) -> None:
+        """Write one message that is framed already: nothing in it needs memory any more."""
         with contextlib.suppress(OSError), self._lock:
             self.socket.sendall(frame)
 

@@ -1,4 +1,10 @@
-"""How the worker's C library holds memory, and what is kept for saying that it ran out. Knows no query."""
+"""How the worker's C library holds memory, and what is kept for saying that it ran out. Knows no query.
+
+A call from Python to Python for which the interpreter (CPython 3.11) finds no room lets go of the function
+once too often: a `SystemError` without a cause, and soon worse. A thread has room for tens of calls from its
+first one on, so it is that one which has to come from C, where want of room is a plain `MemoryError`. Flight
+comes for every batch with a new thread state; its generators call nothing but C before that.
+"""
 
 from __future__ import annotations
 
@@ -26,22 +32,24 @@ def keep_memory() -> None:
 class Reserve:
     """Address space that nobody uses until memory has run out, so that the end can still be told.
 
-    It counts towards the limit and takes no page.
+    It counts towards the limit and takes no page. Where `use` may not be called, `room.close()` may: it is C.
     """
 
     def __init__(self, size: int = RESERVE) -> None:
         self._size = size
-        self._held: mmap.mmap | None = None
-        self.fill()
+        self.room = _taken(size)
 
     def use(self) -> None:
         """Let go of it; what is told next has room."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.close()
+        self.room.close()
 
     def fill(self) -> None:
-        """Hold it again, where there is room."""
-        if self._held is None:
+        """Hold it again, where as much is left beside it: queries come first."""
+        if self.room.closed:
             with contextlib.suppress(OSError, MemoryError):
-                self._held = mmap.mmap(-1, self._size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                _taken(2 * self._size).close()
+                self.room = _taken(self._size)
+
+
+def _taken(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

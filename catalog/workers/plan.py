@@ -1,4 +1,4 @@
-"""A plan as a person may see it: which operators, over which columns. Knows no query and no file.
+"""A plan as a person may see it: which operators, over which columns. Knows no file.
 
 The engine's own text of a plan names the files it reads. Here a plan is taken as JSON, what is known to be
 harmless is kept, and the rest is left out; a value that names a file of the worker is left out as well.
@@ -10,6 +10,9 @@ import json
 import re
 from collections.abc import Collection
 from typing import Any
+
+import duckdb
+import pyarrow as pa
 
 SHOWN = (  # what may be said of an operator
     *("Function", "Table", "Projections", "Filters", "Groups", "Aggregates", "Join Type", "Conditions"),
@@ -35,6 +38,19 @@ def shown(plan: str, files: Collection[str]) -> list[dict[str, Any]]:
     roots = tree if isinstance(tree, list) else tree["operator"]
     names = {part for path in files for part in (path, path.rpartition("/")[2], path.rpartition("/")[0])}
     return [made for root in roots for made in _operators(root, frozenset(names) - {""})]
+
+
+def explained(
+    cursor: duckdb.DuckDBPyConnection, sql: str, values: Any, how: Collection[str], files: Collection[str]
+) -> pa.RecordBatchReader:
+    """What `EXPLAIN [ANALYZE]` of a statement answers; `how` may hold `ANALYZE` and `JSON`."""
+    analyze = "ANALYZE" in how
+    asked = "ANALYZE, FORMAT json" if analyze else "FORMAT json"
+    row = cursor.execute(f"EXPLAIN ({asked}) {sql}", values).fetchone()
+    operators = shown(row[1], files) if row else []
+    said = json.dumps(operators, ensure_ascii=False) if "JSON" in how else as_text(operators)
+    key = "analyzed_plan" if analyze else "physical_plan"
+    return pa.table({"explain_key": [key], "explain_value": [said]}).to_reader()
 
 
 def columns(plan: str) -> list[str]:

@@ -32,22 +32,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.flight as flight
 
-from . import plan
-from .control import Control, bound
+from .control import Control, bound, framed
 from .engine import open_cursor, open_engine
 from .inspection import digest, inspected, planned, schema_of
 from .memory import Reserve, keep_memory
 from .orders import Todo, obey
-from .query import CANCELLED, Query, choose, is_of_memory, name_list, one_line, quoted, reason_of, words
+from .plan import explained
+from .query import CANCELLED, Query, choose, is_of_memory, name_list, one_line, reason_of, words
+from .saved import drop, save
 from .several import Several
 from .sink import Sink
 
 MOST_TOLD = 50  # stopped queries whose readers have not come yet
 TICK = 0.05  # how often cancellation and limits are looked at [s]
-KEPT = (  # bytes of all saved tables, in memory and spilled
-    "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
-    "WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
-)
+TRIES = 100  # of telling an end where there is no memory
 LINGER = 2.0  # a draining worker stays after its last query and the word: answers are still on their way [s]
 OVERHEAD = 512 << 20  # memory beside the engine's own limit: interpreter, Arrow, gRPC [bytes]
 
@@ -90,9 +88,11 @@ class Worker(flight.FlightServerBase):
         try:
             self.control.send(op="ask", handle=query.handle)
             reader = self.open(query, context)
+            rows = self.batches(query, self.counted(query, reader))
+            next(rows)
             if several is None:
-                return flight.GeneratorStream(reader.schema, self.batches(query, reader))
-            several.begin(reader.schema, self.batches(query, reader))
+                return flight.GeneratorStream(reader.schema, rows)
+            several.begin(reader.schema, rows)
         except BaseException as error:
             problem = failed(self.end(query, error))
             if several is not None:
@@ -140,9 +140,9 @@ class Worker(flight.FlightServerBase):
         for name, values in query.lists:  # ends with the cursor
             name_list(query.cursor, name, values, query.parameters)
         if query.save_as:
-            return self.save(query, query.cursor)
+            return save(query.cursor, query, self.saved_rows, self.saved_bytes)
         if query.explain:
-            return self.explain(query, query.cursor)
+            return explained(query.cursor, query.sql, query.parameters or None, query.explain, self.files)
         relation = query.cursor.sql(query.sql, params=query.parameters or None)
         if len(relation.columns) > self.columns:
             query.reason = query.reason or "too-many-columns"
@@ -150,47 +150,13 @@ class Worker(flight.FlightServerBase):
         reader: pa.RecordBatchReader = relation.to_arrow_reader(self.batch_rows)
         return reader
 
-    def save(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
-        """Keep the rows in memory (and in the spill folder); answers rows and bytes of all that is kept."""
-        table = f"memory.campus.{quoted(query.save_as)}"
-        rows_of = f"SELECT * FROM ({query.sql}) LIMIT {self.saved_rows + 1}"  # noqa: S608
-        cursor.execute(f"CREATE TABLE {table} AS {rows_of}", query.parameters or None)
-        (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
-        (size,) = cursor.execute(KEPT).fetchone() or (0,)
-        if rows > self.saved_rows or size > self.saved_bytes or query.reason:
-            cursor.execute(f"DROP TABLE {table}")
-            raise OverflowError
-        if query.kept is not None:
-            saved: Any = cursor.execute(f"SELECT * FROM {table}").to_arrow_table()  # noqa: S608
-            query.kept += saved.to_batches()
-        return pa.table({"rows": [rows], "bytes": [size]}).to_reader()
-
-    def explain(self, query: Query, cursor: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
-        """The plan, without the names of files."""
-        analyze = "ANALYZE" in query.explain
-        how = "ANALYZE, FORMAT json" if analyze else "FORMAT json"
-        row = cursor.execute(f"EXPLAIN ({how}) {query.sql}", query.parameters or None).fetchone()
-        operators = plan.shown(row[1], self.files) if row else []
-        said = (
-            json.dumps(operators, ensure_ascii=False) if "JSON" in query.explain else plan.as_text(operators)
-        )
-        key = "analyzed_plan" if analyze else "physical_plan"
-        return pa.table({"explain_key": [key], "explain_value": [said]}).to_reader()
-
-    def drop(self, name: str) -> None:
-        """Forget a saved table, if there is one."""
-        try:
-            self.engine.execute(f"DROP TABLE IF EXISTS memory.campus.{quoted(name)}")
-        except duckdb.Error as error:
-            sys.stderr.write(f"a saved table was not dropped: {type(error).__name__}\n")
-
     def counted(self, query: Query, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Batches as they are made, until the query has to stop."""
         for batch in reader:
             if query.reason:
                 raise duckdb.InterruptException("stopped")
             if query.bytes + batch.nbytes > self.result_bytes:
-                query.stop("result-limit")
+                query.reason = query.reason or "result-limit"
                 raise duckdb.InterruptException("too large")
             query.rows += batch.num_rows
             query.bytes += batch.nbytes
@@ -198,42 +164,67 @@ class Worker(flight.FlightServerBase):
                 query.kept.append(batch)
             yield batch
 
-    def batches(self, query: Query, reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch]:
-        """Batches as a Flight reader takes them; the end is reported whatever happens."""
+    def batches(self, query: Query, rows: Iterator[pa.RecordBatch]) -> Generator[Any]:
+        """Batches as a Flight reader takes them. Nothing first: then the end is reported, come what may."""
+        end = partial(self.end, query)  # a call from C, as `memory` says
+        problem: BaseException | None = None
         try:
-            yield from self.counted(query, reader)
-        except GeneratorExit:
+            yield None
+            yield from rows
+        except GeneratorExit as error:
             query.reason = query.reason or "cancelled"
-            self.end(query, duckdb.InterruptException("reader gone"))
-            raise
+            problem = error
         except BaseException as error:
-            said = self.end(query, error)
-        else:
-            said = self.end(query, None)
-        if said:
+            problem = error
+        said: dict[str, str] | None = None
+        while said is None:
+            try:
+                said = end(problem)
+            except MemoryError:
+                self.reserve.room.close()
+                time.sleep(TICK)
+        left, problem = isinstance(problem, GeneratorExit), None  # it holds what it had of the result
+        if said and not left:
             raise failed(said)
 
     def end(self, query: Query, error: BaseException | None) -> dict[str, str]:
-        """Report the end to the broker, once; returns what the reader is shown of an error, else nothing."""
+        """Report the end to the broker, once; returns what the reader is shown of an error, else nothing.
+
+        Where it cannot be, not even with the memory put aside, the process ends: then the broker tells the
+        end of everything that ran here.
+        """
+        if isinstance(error, SystemError):
+            os._exit(1)  # the interpreter is not to be trusted any more, as `memory` says
+        for _ in range(TRIES):
+            try:
+                return self._end(query, error)
+            except MemoryError:
+                self.reserve.use()
+                time.sleep(TICK)
+        os._exit(1)
+
+    def _end(self, query: Query, error: BaseException | None) -> dict[str, str]:
+        """Once more after `NO_ROOM` it does what is left to do."""
         try:
             summed = "" if error is not None else digest(query.kept)
         except (MemoryError, pa.ArrowException) as short:
             error, summed = short, ""
         if error is not None and is_of_memory(error):
             self.reserve.use()
+        reason = "" if error is None else reason_of(query, error)
+        status = "finished" if error is None else "cancelled" if reason in CANCELLED else "failed"
+        told = framed({
+            "op": "finished", "handle": query.handle, "status": status, "rows": query.rows,
+            "bytes": query.bytes, "seconds": time.monotonic() - query.admitted, "reason": reason,
+            "digest": summed,
+        })  # fmt: skip
+        self.ended = time.monotonic()
         with query.lock:
             query.context, cursor, query.cursor = None, query.cursor, None
         with self.lock:
             known = self.running.pop(query.handle, None) or self.waiting.pop(query.handle, None)
-        reason = "" if error is None else reason_of(query, error)
-        status = "finished" if error is None else "cancelled" if reason in CANCELLED else "failed"
-        self.ended = time.monotonic()
         if known is not None:
-            seconds = time.monotonic() - query.admitted
-            self.control.send(
-                op="finished", handle=query.handle, status=status, rows=query.rows, bytes=query.bytes,
-                seconds=seconds, reason=reason, digest=summed,
-            )  # fmt: skip
+            self.control.put(told)
         if cursor is not None:
             cursor.close()
         if error is None:
@@ -290,13 +281,20 @@ class Worker(flight.FlightServerBase):
 
     def take(self, message: dict[str, Any]) -> Todo | None:
         """Obey one order of the broker's; what takes long is returned, for whoever took it to do."""
+        try:
+            return self._take(message)
+        except MemoryError:  # an order that is not obeyed would end everything else that runs here
+            self.reserve.use()
+            return self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> Todo | None:
         handle = str(message.get("handle", ""))
         match message["op"]:
             case "admit":
                 query = Query(message)
                 with self.lock:
                     self.waiting[handle] = query
-                    several = Several(query, failed(words("cancelled")))
+                    several = Several(query, lambda reason: failed(words(reason)))
                     self.shared |= dict.fromkeys(message.get("tickets", ()), several)
                 self.control.send(op="admitted", handle=handle)
             case "run":
@@ -319,7 +317,7 @@ class Worker(flight.FlightServerBase):
                 unasked = partial(self.control.send, op="inspected", number=message["number"])
                 return Todo(partial(self.inspect, message), unasked)
             case "drop":
-                self.drop(str(message["name"]))
+                drop(self.engine, str(message["name"]))
             case "drain":
                 self.ended = time.monotonic()  # an order for it may be on its way to the record
                 self.draining = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -20,12 +21,12 @@ class Several:
 
     Parameters
     ----------
-    lost
-        What the others are told then.
+    ended
+        What readers are told, by the reason.
     """
 
-    def __init__(self, query: Query, lost: BaseException) -> None:
-        self.query, self._lost = query, lost
+    def __init__(self, query: Query, ended: Callable[[str], BaseException]) -> None:
+        self.query, self._ended = query, ended
         self._over = False
         self._schema: pa.Schema
         self._rows: Generator[pa.RecordBatch]
@@ -54,17 +55,28 @@ class Several:
         self._begun.wait()
         if self._problem is not None:
             raise self._problem
-        return flight.GeneratorStream(self._schema, self._share())
+        share = self._share()
+        next(share)
+        return flight.GeneratorStream(self._schema, share)
 
-    def _share(self) -> Iterator[pa.RecordBatch]:
+    def _share(self) -> Iterator[Any]:
+        """Nothing first: from then on its end is known, even if nobody takes a row."""
+        following = partial(Several._next, self)  # calls from C, as `memory` says
+        left, starved = partial(self._ended, "cancelled"), partial(self._ended, "memory-limit")
         try:
-            while (batch := self._next()) is not None:
+            yield None
+            while (batch := following()) is not None:
                 yield batch
-        except GeneratorExit:
+        except BaseException as error:
+            short = isinstance(error, MemoryError)
             with self._lock:
                 if not self._over:
-                    self._problem = self._problem or self._lost
+                    if short:
+                        self.query.reason = self.query.reason or "memory-limit"
                     self._rows.close()
+                    self._problem = self._problem or (starved() if short else left())
+            if short:
+                raise starved() from None
             raise
 
     def _next(self) -> Any:
