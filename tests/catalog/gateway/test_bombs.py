@@ -100,7 +100,7 @@ TEXTS = ", ".join(f"'station {number:07}'" for number in range(100_000))
 BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the statement)
     "memory": (SHORT, "SELECT len(range(1000000000)) AS n"),
     "memory of groups": (
-        SHORT,
+        f"time-limit {SHORT}",
         "SELECT count(*) FROM (SELECT md5(r::VARCHAR) AS k, list(r) FROM range(100000000) t(r) GROUP BY k)",
     ),
     "scratch": (
@@ -131,8 +131,11 @@ BOMBS = {  # name: (the ends it may have, `rows` where it simply works; the stat
     "a huge batch": ("memory-limit", "SELECT repeat('x', 100000) AS s FROM range(100000)"),
     "range": ("rows", "SELECT count(*) AS n FROM range(1000000000)"),
     "huge text": ("query-error", "SELECT length(repeat(repeat('campus', 100000), 100000)) AS n"),
-    "huge texts": (SHORT, "SELECT string_agg(repeat('x', 1000000), '') FROM range(10000)"),
-    "lists of lists": (SHORT, "SELECT len(list_transform(range(30000), lambda x: range(30000))) AS n"),
+    "huge texts": (f"time-limit {SHORT}", "SELECT string_agg(repeat('x', 1000000), '') FROM range(10000)"),
+    "lists of lists": (
+        f"time-limit {SHORT}",
+        "SELECT len(list_transform(range(30000), lambda x: range(30000))) AS n",
+    ),
     "unnested lists": (
         f"rows time-limit {SHORT}",
         "SELECT count(*) FROM (SELECT unnest(range(10000000)) FROM range(10000))",
@@ -175,6 +178,10 @@ def test_a_long_list_works_in_a_worker_whose_memory_is_taken(walled: Walled) -> 
     again = walled.query(SESSION, "SELECT count(*) AS n FROM mine")
     assert not isinstance(again, dict), again
     assert again.to_pylist() == [{"n": 9_000_000}]
+    asked = flight.Action("campus.drop", b'{"name": "mine"}')
+    [answer] = walled.clients[SESSION].do_action(asked)
+    assert json.loads(answer.body.to_pybytes()) == {"dropped": True}
+    assert walled.query(SESSION, BOMBS["a huge batch"][1])["reason"] == "memory-limit"  # its worker goes
 
 
 @pytest.mark.parametrize("name", BOMBS)
