@@ -204,7 +204,7 @@ class Worker(flight.FlightServerBase):
         os._exit(1)
 
     def _end(self, query: Query, error: BaseException | None) -> dict[str, str]:
-        """Once more after `NO_ROOM` it does what is left to do."""
+        """Once more after a `MemoryError` it does what is left to do."""
         try:
             summed = "" if error is not None else digest(query.kept)
         except (MemoryError, pa.ArrowException) as short:
