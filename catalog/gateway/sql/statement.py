@@ -27,6 +27,7 @@ _EXPLAIN = re.compile(
     r"(?P<options>\((?=\s*(?:format|analy[sz]e)\b)[\w\s,]*\))?",
     re.S | re.I,
 )
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _OPTION = re.compile(r"\w+")
 _OPTIONS = frozenset({"ANALYZE", "ANALYSE", "FORMAT", "TEXT", "JSON", "TRUE"})
 _PLACES = frozenset({"query_location", "query_location_length"})
@@ -129,7 +130,7 @@ def prepare(
         With the offending thing and what to do.
     """
     _demand_short(text, MOST_BYTES)
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if _NO_TEXT.search(text):
         raise refusals.syntax_error("U+0000 or a lone surrogate")
     explain, text = _explained(text)
     try:
