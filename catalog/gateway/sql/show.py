@@ -1,9 +1,9 @@
 """Trees that SHOW and the engine's catalogue stand for: what is granted, as values. Knows no engine.
 
 `information_schema.tables`, `duckdb_columns()` and the like never reach the engine: it knows views, files and
-settings that are nobody's business. They are lists that the broker writes from the grants. What is granted is
-called a table, whatever the worker has in its place: drivers look for tables. Keys and indexes it has none:
-those lists are there, without a row.
+settings that are nobody's business. They are lists that the broker writes: what is granted, and what the
+session saved. It is called a table, whatever the worker has in its place: drivers look for tables. Keys and
+indexes it has none: those lists are there, without a row.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ class Drawn:
         """The mark of a bound value, now and then of another type than the column is."""
         value, name = self.drawn(column), f"p{len(self.bound)}_"
         if isinstance(value, (int, float)) and math.isfinite(value):
-            forms = [value, value, float(value), value + 0.5]
+            forms: list[Any] = [value, value, float(value), value + 0.5]
             if abs(value) < 1e15:
                 forms += [int(value), Decimal(f"{value:.20f}"), Decimal(f"{value:.1f}")]
             value = self.one_of(forms)
