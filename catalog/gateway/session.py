@@ -7,11 +7,12 @@ import logging
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from catalog.errors import CatalogError
 from catalog.gateway import refusals
@@ -40,6 +41,7 @@ from catalog.gateway.workspace import (
     code_systems,
     columns_of,
     facts,
+    keys_of,
     quoted,
     resolve,
 )
@@ -139,7 +141,7 @@ class SessionGateway:
             self.demand_room()
             workspace = self._pins.asked(self.workspace(), text)
             generation = self._workers.generation_for(workspace)
-            kept = self.saved.columns(generation, self._ask(workspace)) if ordered else {}
+            kept = self.saved.columns(generation, partial(self._workers.ask, workspace)) if ordered else {}
             try:
                 statement = self._known.statement(
                     text,
@@ -152,6 +154,7 @@ class SessionGateway:
                         code_systems(workspace, self.codes),
                         parameters.names,
                         {**columns_of(workspace), **kept},
+                        keys_of(workspace),
                     ),
                 )
             except refusals.QueryRefused as refused:
@@ -366,9 +369,6 @@ class SessionGateway:
     def refusals_on_record(self, asked: str) -> AbstractContextManager[None]:
         """Whatever is refused inside is recorded, with the beginning of what was asked."""
         return self._ledger.refusals_on_record(self.identity, asked)
-
-    def _ask(self, workspace: Workspace) -> Callable[[str], list[list[Any]]]:
-        return lambda sql: self._workers.ready(workspace).inspect(sql, SCHEMA_SECONDS)
 
     def _open_queries(self) -> set[QueryId]:
         return {q.event.query_id for q in self._ledger.open_of(self.identity.session_id)}

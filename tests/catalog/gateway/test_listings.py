@@ -14,8 +14,11 @@ from catalog.gateway.guard import QueryEventKind, QueryId
 from catalog.gateway.messages import encode
 from catalog.gateway.processes import WorkerProcess
 from catalog.gateway.saved import SavedTables
+from catalog.gateway.workspace import Table
+from catalog.warehouse import Field, Publication, Snapshot, Warehouse
 from tests.catalog.gateway.bounded import long_list
-from tests.catalog.gateway.simulator import Installation, info, reader, run
+from tests.catalog.gateway.conftest import DESCRIPTIONS
+from tests.catalog.gateway.simulator import Installation, info, reader, run, utc_now
 
 MADE = (
     "SELECT line AS \"Line\", sum(boardings) AS n, 1.5 AS x, date, [1, 2] AS l, {'a': 1} AS s "
@@ -151,3 +154,68 @@ def test_what_a_worker_cannot_say_is_asked_again() -> None:
         {"mine": ()}, {"mine": ()}, {"mine": (("a", "INTEGER"),)}, {"mine": (("a", "INTEGER"),)}
     ]  # fmt: skip
     assert tables.columns(2, ask) == {} and not answers
+
+
+# -- keys
+
+KEYS = {"gu_boundary": ["gu_code"], "subway_ridership": ["date", "line", "station", "part"]}
+
+
+def test_every_listing_says_the_same_keys_of_what_is_granted(client: Any) -> None:
+    """Of another dataset with a key nothing is granted; a saved table has none."""
+    reader(save(client, "mine", "SELECT DISTINCT gu_code FROM gu_boundary")).read_all()
+    for text in (
+        "SELECT table_name AS t, unnest(constraint_column_names) AS c FROM duckdb_constraints() "
+        "WHERE constraint_type = 'PRIMARY KEY'",
+        "SELECT table_name AS t, column_name AS c FROM information_schema.key_column_usage k "
+        "JOIN information_schema.table_constraints USING (constraint_name, table_name) "
+        "WHERE constraint_type = 'PRIMARY KEY' ORDER BY table_name, k.ordinal_position",
+    ):
+        found: dict[str, list[str]] = {}
+        for row in run(client, text).to_pylist():
+            found.setdefault(row["t"], []).append(row["c"])
+        assert found == KEYS, text
+    for text in (
+        "SELECT table_name AS t, column_name AS c FROM duckdb_columns() WHERE NOT is_nullable",
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE is_nullable = 'NO'",
+    ):
+        rows = run(client, text).to_pylist()
+        assert sorted((r["t"], r["c"]) for r in rows) == sorted((t, c) for t in KEYS for c in KEYS[t]), text
+    with_key = run(client, "SELECT table_name FROM duckdb_tables() WHERE has_primary_key")
+    assert sorted(map(str, with_key["table_name"].to_pylist())) == sorted(KEYS)
+    (one,) = run(client, "FROM duckdb_constraints() WHERE table_name = 'subway_ridership'").to_pylist()
+    columns = [c.name for c in DESCRIPTIONS["subway_ridership"].columns]
+    assert one["constraint_column_indexes"] == [columns.index(c) for c in KEYS["subway_ridership"]]
+    assert one["constraint_text"] == 'PRIMARY KEY("date", "line", "station", "part")'
+    assert (one["referenced_table"], one["referenced_column_names"]) == (None, [])
+    for table in [*KEYS, "mine", "card_spending", "card_sales"]:
+        listed_key = [row["column_name"] for row in listed(client, "CommandGetPrimaryKeys", table=table)]
+        assert listed_key == KEYS.get(table, []), table
+
+
+def test_a_key_that_is_not_granted_is_in_no_listing(gateway: Installation, warehouse: Warehouse) -> None:
+    assert warehouse.snapshot("gu_boundary").publication.key == ("gu_code",)
+    gateway.guard.grants = [g for g in gateway.guard.grants if g.dataset != "gu_boundary"]
+    client: Any = flight.connect(gateway.open("another"))
+    assert listed(client, "CommandGetPrimaryKeys", table="gu_boundary") == []
+    assert "gu_boundary" not in str(run(client, "FROM duckdb_constraints()"))
+    assert "gu_boundary" not in str(run(client, "FROM information_schema.key_column_usage"))
+
+
+def test_what_is_said_to_be_a_key_is_one(client: Any) -> None:
+    for table, key in KEYS.items():
+        text = f"SELECT count(*) AS n, count(DISTINCT ({', '.join(key)})) AS d FROM {table}"
+        (row,) = run(client, text).to_pylist()
+        assert row["n"] == row["d"] > 0, table
+
+
+def test_a_key_of_columns_that_are_called_otherwise_now_is_none() -> None:
+    publication = Publication(
+        now=utc_now(), by="x", synthetic=False, source="x", recipe="1", key=("before",)
+    )  # fmt: skip
+    for name, key in (("now", ()), ("before", ("before",))):
+        fields = (Field(field_id=1, name=name, duckdb_type="DATE"),)
+        snapshot = Snapshot(
+            dataset="t", variant="main", snapshot_id=1, files=(), fields=fields, publication=publication
+        )
+        assert Table(name="t", grants=(), snapshot=snapshot).key == key
