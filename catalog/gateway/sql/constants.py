@@ -25,6 +25,7 @@ _PLAIN: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DATED: Final = frozenset({"DATE", "TIMESTAMP", "MOMENT"})
+BETWEEN: Final = (",", "|", ";", "\t", "\x1f")  # what long lists are put together with: in no number
 WHOLE_TYPES: Final = {  # type: bits, and 1 where it has no sign
     "TINYINT": (8, 0), "SMALLINT": (16, 0), "INTEGER": (32, 0), "BIGINT": (64, 0),
     "UTINYINT": (8, 1), "USMALLINT": (16, 1), "UINTEGER": (32, 1), "UBIGINT": (64, 1),
@@ -197,8 +198,8 @@ def _unnested(node: Node) -> tuple[str, str, str] | None:
     if made.get("class") == "CAST" and not made.get("try_cast"):
         named, made = _listed_type(made["type_expr"]), made["child"]
     split = [text_of(part) for part in _call(made, "string_split", 2)]
-    if len(split) != 2 or split[0] is None or not split[1]:
-        return None
+    if len(split) != 2 or split[0] is None or split[1] not in BETWEEN:
+        return None  # one that may be part of a number would have the looking take for ever
     return named, split[0], split[1]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from catalog.gateway.sql.constants import WHOLE_TYPES
+from catalog.gateway.sql.constants import BETWEEN, WHOLE_TYPES
 from catalog.gateway.sql.show import CATALOG, SCHEMA, Columns
 from catalog.gateway.sql.tree import fold
 
@@ -36,7 +36,6 @@ _LIST: Final = re.compile(
     re.I,
 )
 _ITEM: Final = re.compile(rf"{_TEXT}|{_NUMBER}")
-_BETWEEN: Final = (",", "|", ";", "\t", "\x1f")  # of which one is in no value
 _AS_TEXT: Final = frozenset({"VARCHAR", "DATE", "TIME", "TIMESTAMP", "DOUBLE", "BOOLEAN", *WHOLE_TYPES})
 _DECIMAL: Final = re.compile(r"DECIMAL\(([0-9]+),\s*([0-9]+)\)")
 _ELSEWHERE: Final = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "LAMBDA", "PIVOT"}
@@ -100,7 +99,7 @@ def _cheap(written: str, *, texts: bool, kind: str) -> str | None:
         wanted = kind if kind in _AS_TEXT or _DECIMAL.fullmatch(kind) else None
     else:
         values, wanted = items, _number_type(items, kind)
-    between = next((mark for mark in _BETWEEN if not any(mark in value for value in values)), None)
+    between = next((mark for mark in BETWEEN if not any(mark in value for value in values)), None)
     if wanted is None or between is None:
         return None
     joined = between.join(values).replace("'", "''")

@@ -122,6 +122,8 @@ EVERY = tuple(range(10))
         (f"i IN ({long_list('3', '2.5')})", (3,)),  # no long list to the engine
         ("i IN (SELECT unnest(CAST(string_split('3,x', ',') AS INTEGER[])))", EVERY),
         ("i IN (SELECT unnest(CAST(string_split('3,4', '') AS INTEGER[])))", EVERY),
+        (f"i IN (SELECT unnest(CAST(string_split('{'1' * 500}x', '1') AS INTEGER[])))", EVERY),  # in no time
+        ("i IN (SELECT unnest(CAST(string_split('3|4', '|') AS INTEGER[])))", (3, 4)),
         ("i IN (SELECT unnest(CAST(string_split('3,4', ',') AS INTEGER[])) LIMIT 1)", EVERY),
         ("i IN (SELECT unnest(CAST(string_split('3,4', ',') AS INTEGER[])) WHERE i > 3)", EVERY),
         ("i < ANY (SELECT unnest(CAST(string_split('3,4', ',') AS INTEGER[])))", EVERY),
