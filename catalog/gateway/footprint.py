@@ -66,7 +66,8 @@ class Footprints:
             tables = [table for table in tables if table.name in work.demands]
         if not tables:
             return work
-        key = worker.generation, work.runs, work.lists, work.explain, work.parameters.literals
+        kinds = tuple(kind for kind, _ in work.parameters.values.values())  # 5 may be a number of any type
+        key = worker.generation, work.runs, work.lists, work.explain, work.parameters.literals, kinds
         with self._lock:
             known = self._known.get(key)
             if known is not None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from catalog.gateway.sql.show import CATALOG, SCHEMA, TABLE_TYPE
+from catalog.gateway.sql.show import CATALOG, SCHEMA, TABLE_TYPE, key_name
+from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import Table, Workspace
 
 _TABLE_TYPES: Final = frozenset({TABLE_TYPE, "TABLE"})  # JDBC says TABLE, ISO 9075-11 BASE TABLE
@@ -67,10 +68,10 @@ def listing(name: str, command: Any, workspace: Workspace, saved: Mapping[str, b
             return pa.table({"table_type": [TABLE_TYPE]}, schema=_schema("table_type!"))
         case "CommandGetSqlInfo":
             return _sql_info(command)
-        case "CommandGetPrimaryKeys":  # no key is kept by the engine
-            return _PRIMARY_KEYS.empty_table()
-        case "CommandGetExportedKeys" | "CommandGetImportedKeys":
-            return _FOREIGN_KEYS.empty_table()
+        case "CommandGetPrimaryKeys":
+            return _table(_PRIMARY_KEYS, _primary_key(command, workspace))
+        case "CommandGetExportedKeys" | "CommandGetImportedKeys" | "CommandGetCrossReference":
+            return _FOREIGN_KEYS.empty_table()  # no description refers to another
         case _:
             return _tables(command, workspace, saved)
 
@@ -93,6 +94,18 @@ def _tables(command: Any, workspace: Workspace, saved: Mapping[str, bytes]) -> A
                 row += (arrow_schema(table).serialize().to_pybytes() if table else saved[name] or _NO_FIELDS,)
             rows.append(row)
     return _table(schema, rows)
+
+
+def _primary_key(command: Any, workspace: Workspace) -> list[tuple[object, ...]]:
+    """The key of the one table that is asked for, where it is granted and has one."""
+    if command.catalog not in ("", CATALOG) or command.db_schema not in ("", SCHEMA):
+        return []
+    return [
+        (CATALOG, SCHEMA, table.name, column, key_name(table.name, table.key), place)
+        for table in workspace.tables.values()
+        if fold(table.name) == fold(command.table)
+        for place, column in enumerate(table.key, 1)
+    ]
 
 
 def _sql_info(command: Any) -> Any:

@@ -34,6 +34,14 @@ _FIELDS: Final[dict[str, tuple[tuple[str, int, int, int], ...]]] = {
     "CommandGetPrimaryKeys": _TABLE,
     "CommandGetExportedKeys": _TABLE,
     "CommandGetImportedKeys": _TABLE,
+    "CommandGetCrossReference": (
+        ("pk_catalog", 1, _STRING, _ONE),
+        ("pk_db_schema", 2, _STRING, _ONE),
+        ("pk_table", 3, _STRING, _ONE),
+        ("fk_catalog", 4, _STRING, _ONE),
+        ("fk_db_schema", 5, _STRING, _ONE),
+        ("fk_table", 6, _STRING, _ONE),
+    ),
     "CommandPreparedStatementQuery": (("prepared_statement_handle", 1, _BYTES, _ONE),),
     "ActionCreatePreparedStatementRequest": (
         ("query", 1, _STRING, _ONE),

@@ -17,20 +17,8 @@ from typing import Any, Final
 from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.partitions import Partition
 from catalog.gateway.spans import Spans, spans
-from catalog.gateway.sql.demands import (
-    ABOVE,
-    Among,
-    Asked,
-    Compare,
-    Demand,
-    Every,
-    Some,
-    Term,
-    Value,
-    demand,
-    of_columns,
-    value_of,
-)
+from catalog.gateway.sql.constants import Asked, Value, value_of
+from catalog.gateway.sql.demands import ABOVE, Among, Compare, Demand, Every, Some, Term, demand, of_columns
 from catalog.warehouse import Bounds, PartedBy, Snapshot, listed_bounds
 
 _TRUNCATE: Final = re.compile(r"truncate\[([0-9]{1,4})\]")
@@ -148,13 +136,13 @@ def unfit(wanted: Demand, index: Index, parameters: Parameters) -> set[int]:
         case Some(parts=parts):
             first, *others = (unfit(part, index, parameters) for part in parts)
             return first.intersection(*others)
-        case Compare(term=term):
-            values = [_value(wanted.value, term, parameters)]
-        case Among(term=term):
-            values = [_value(value, term, parameters) for value in wanted.values]
-    known = index(term.column)
-    sure = [value for value in values if value is not None]
-    if known is None or not sure or len(sure) < len(values):
+        case Compare(term=term) | Among(term=term):
+            known = index(term.column)
+    if known is None:
+        return set()
+    given = wanted.values if isinstance(wanted, Among) else (wanted.value,)
+    sure = [found for value in given if (found := _value(value, term, parameters)) is not None]
+    if not sure or len(sure) < len(given):
         return set()
     if isinstance(wanted, Among):
         return known.of(term).none_of(sure)

@@ -9,28 +9,38 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from catalog.gateway.guard import QueryId
-from catalog.gateway.refusals import QueryRefused, short
+from catalog.gateway.refusals import GatewayError, QueryRefused, short
+from catalog.gateway.sql.show import CATALOG, SCHEMA
 from catalog.gateway.sql.tree import fold
 from catalog.gateway.workspace import Table
 
 MOST: Final = 20
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+Kept = Mapping[str, tuple[tuple[str, str], ...]]
+"""Saved table → its columns and the engine's types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """One saved table: the query that makes it, the worker's generation, and the tables it came from."""
+    """One saved table: the query that makes it, the worker's generation, and the tables it came from.
+
+    Attributes
+    ----------
+    columns
+        With the types of the engine; none until the worker could say them.
+    """
 
     name: str
     query_id: QueryId
     generation: int
     sources: tuple[Table, ...]
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 class SavedTables:
@@ -63,6 +73,26 @@ class SavedTables:
         """Those a worker holds."""
         with self._lock:
             return tuple(s.name for s in self._known.values() if s.generation == generation)
+
+    def columns(self, generation: int, ask: Callable[[str], Sequence[Sequence[Any]]]) -> Kept:
+        """Those a worker holds, with their columns; of one that is not made yet none is known.
+
+        Parameters
+        ----------
+        ask
+            The worker, which is asked once for each table; what it cannot say is not known.
+        """
+        with self._lock:
+            held = [s for s in self._known.values() if s.generation == generation]
+        new = [saved for saved in held if not saved.columns]
+        if new:
+            found = _asked([saved.name for saved in new], ask)
+            with self._lock:
+                for saved in new:
+                    if self._known.get(fold(saved.name)) is saved:
+                        self._known[fold(saved.name)] = replace(saved, columns=found.get(saved.name, ()))
+                held = [s for s in self._known.values() if s.generation == generation]
+        return {saved.name: saved.columns for saved in held}
 
     def refuse_lost(self, generation: int, text: str) -> None:
         """Say so if a refused statement seems to mean a table that went with an earlier worker.
@@ -134,6 +164,22 @@ class SavedTables:
         """Forget one; False if there was none."""
         with self._lock:
             return self._known.pop(fold(name), None) is not None
+
+
+def _asked(names: Sequence[str], ask: Callable[[str], Sequence[Sequence[Any]]]) -> Kept:
+    listed = ", ".join(f"'{name}'" for name in names)  # of letters, digits and _
+    text = (
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "  # noqa: S608
+        f"WHERE database_name = '{CATALOG}' AND schema_name = '{SCHEMA}' AND table_name IN ({listed}) "
+        "ORDER BY table_name, column_index"
+    )
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    try:
+        for table, column, kind in ask(text):
+            found[str(table)] = (*found.get(str(table), ()), (str(column), str(kind)))
+    except (GatewayError, QueryRefused):  # gone, or too slow to say
+        return {}  # asked again by the next statement
+    return found
 
 
 def _name(name: str) -> QueryRefused:

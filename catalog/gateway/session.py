@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from catalog.errors import CatalogError
@@ -40,6 +41,7 @@ from catalog.gateway.workspace import (
     code_systems,
     columns_of,
     facts,
+    keys_of,
     quoted,
     resolve,
 )
@@ -139,11 +141,11 @@ class SessionGateway:
             self.demand_room()
             workspace = self._pins.asked(self.workspace(), text)
             generation = self._workers.generation_for(workspace)
-            kept = self.saved.names(generation) if ordered else ()
+            kept = self.saved.columns(generation, partial(self._workers.ask, workspace)) if ordered else {}
             try:
                 statement = self._known.statement(
                     text,
-                    (tuple(workspace.versions.items()), kept, parameters.names),
+                    (tuple(workspace.versions.items()), tuple(kept.items()), parameters.names),
                     lambda: prepare(
                         text,
                         (*workspace.readable, *kept),
@@ -151,7 +153,8 @@ class SessionGateway:
                         self.parser,
                         code_systems(workspace, self.codes),
                         parameters.names,
-                        columns_of(workspace),
+                        {**columns_of(workspace), **kept},
+                        keys_of(workspace),
                     ),
                 )
             except refusals.QueryRefused as refused:

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from catalog.gateway.sql.demands import Term, Value
+from catalog.gateway.sql.constants import Value
+from catalog.gateway.sql.demands import Term
 
 MOST: Final = 32  # terms of one column that are remembered
 

@@ -18,6 +18,7 @@ from catalog.gateway.workspace import Places, Workspace, views
 
 LOG = logging.getLogger(__name__)
 SILENT: Final = 30.0  # a worker that answers nothing for so long is ended [s]
+ASK_SECONDS: Final = 2.0  # what the gateway asks by the way may take so long [s]
 ENGINE_SHARE: Final = 0.75  # of the worker's memory; the rest is for Arrow, gRPC and the interpreter
 SESSION_CLOSED: Final = "session-closed"
 RESTARTING: Final = "gateway-restarted"
@@ -68,6 +69,10 @@ class Workers:
         """
         with self._lock:
             return self._ready(workspace)
+
+    def ask(self, workspace: Workspace, sql: str) -> list[list[Any]]:
+        """Rows of a short statement of the gateway's own; raises like `ready` and `WorkerProcess.inspect`."""
+        return self.ready(workspace).inspect(sql, ASK_SECONDS)
 
     @property
     def closed(self) -> bool:

@@ -88,6 +88,15 @@ class Table:
         return self.grants[0]
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """Columns whose values no two rows share, as was found when the version was published; or nothing.
+
+        A part of the rows has the same key as the whole.
+        """
+        key = self.snapshot.publication.key
+        return key if set(key) <= {field.name for field in self.snapshot.fields} else ()
+
+    @property
     def scanned(self) -> tuple[ScannedTable, ...]:
         """The same for the access log, grant by grant."""
         return tuple(
@@ -310,6 +319,11 @@ def columns_of(workspace: Workspace) -> dict[str, tuple[tuple[str, str], ...]]:
         table.name: tuple((f.name, f.duckdb_type) for f in table.snapshot.fields)
         for table in workspace.readable.values()
     }
+
+
+def keys_of(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+    """Table → its key, of those that have one."""
+    return {table.name: table.key for table in workspace.readable.values() if table.key}
 
 
 def names_of(tables: Iterable[Table]) -> frozenset[str]:

@@ -34,6 +34,7 @@ from catalog.ingest.recipe import load_recipe
 from catalog.ingest.rows import BOUNDS, Bounds
 from catalog.ingest.source import Reading, Taken, take
 from catalog.ingest.spool import sweep
+from catalog.ingest.unique import key_of_version
 from catalog.ingest.vector import PARTS
 from catalog.warehouse import (
     MAIN,
@@ -236,6 +237,7 @@ def publish(
         recipe=inspection.recipe,
         files=delivery.sources,
         exceptions=tuple(exceptions),
+        key=key_of_version(dataset),
     )
     progress(f"{dataset.name}: 공개하는 중 / publishing")
     batches = _counted(delivery, dataset.name, Meter(meter))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog.descriptions import Dataset
 from catalog.ingest.derive import applied
 from catalog.ingest.model import Derived, IngestError, Recipe, Rule
 from catalog.ingest.rows import Numbers, Rows, listed
@@ -50,6 +51,14 @@ def require_unique(rows: Rows, recipe: Recipe) -> None:
         *values, (earlier, later) = found[0]
         lines = dict(rows.ask(f"SELECT {ROW}, {LINE} FROM rows WHERE {ROW} IN (?, ?)", earlier, later))  # noqa: S608
         raise _duplicate(rows, lines[later], lines[earlier], values)
+
+
+def key_of_version(dataset: Dataset) -> tuple[str, ...]:
+    """The dataset's key, where that it is unique in each file makes it so in a whole version; else nothing.
+
+    No two files of a version hold the same period, and a dataset without periods is one file.
+    """
+    return dataset.key if dataset.period is None or dataset.period.column in dataset.key else ()
 
 
 def _suspects(rows: Rows, key: Sequence[str]) -> int:

@@ -40,7 +40,9 @@ def load_samples(
     for name, dataset in descriptions.items():
         if name not in present:
             rows = sample(dataset, datasets)
-            publication = Publication(now=now, by=by, synthetic=True, source=SOURCE, recipe=RECIPE)
+            publication = Publication(
+                now=now, by=by, synthetic=True, source=SOURCE, recipe=RECIPE, key=key_of(dataset, rows)
+            )
             warehouse.publish(dataset, MAIN, rows, publication)
             progress(
                 f"{dataset.title.ko}: 합성 데이터 {rows.num_rows:,}행 / {rows.num_rows:,} synthetic rows"
@@ -49,6 +51,12 @@ def load_samples(
         for made in refresh_variants(warehouse, dataset, now, by):
             progress(f"{dataset.title.ko} ({made.variant}): {made.rows:,}행 / rows")
     return tuple(loaded)
+
+
+def key_of(dataset: Dataset, rows: pa.Table) -> tuple[str, ...]:
+    """The dataset's key, if no two of the rows have the same; else nothing."""
+    different = rows.group_by(list(dataset.key)).aggregate([]).num_rows
+    return dataset.key if different == rows.num_rows else ()
 
 
 def sample(dataset: Dataset, datasets: Path = DATASETS) -> pa.Table:

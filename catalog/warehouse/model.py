@@ -44,6 +44,9 @@ class Publication:
     ----------
     compaction_of
         The version whose very rows this one holds in fewer files; None for a version of its own.
+    key
+        Columns of which no two rows of the version have the same values: looked up in all rows by whoever
+        publishes them. Empty where that was not done.
     """
 
     now: datetime
@@ -54,6 +57,7 @@ class Publication:
     files: tuple[SourceFile, ...] = ()
     exceptions: tuple[AcceptedException, ...] = ()
     compaction_of: int | None = None
+    key: tuple[str, ...] = ()
 
     def properties(self) -> dict[str, str]:
         """As properties of an Iceberg snapshot."""
@@ -72,6 +76,8 @@ class Publication:
                 [{"check": e.check, "reason": e.reason} for e in self.exceptions], ensure_ascii=False
             ),
         }
+        if self.key:
+            made["campus.key"] = json.dumps(self.key, ensure_ascii=False)
         if self.compaction_of is not None:
             made["campus.compaction-of"] = str(self.compaction_of)
         return made
@@ -92,6 +98,7 @@ class Publication:
             compaction_of=int(properties["campus.compaction-of"])
             if "campus.compaction-of" in properties
             else None,
+            key=tuple(map(str, json.loads(properties.get("campus.key", "[]")))),
         )
 
 

@@ -61,6 +61,8 @@ def publish(
                 files = metadata.read_files(root, dataset.name, variant, current.snapshot_id)
                 kept, mixed = _kept(root, files, replace, table.schema())
                 rest = _remaining(root, mixed, replace, table.schema())
+                if (kept or mixed) and before.key != publication.key:  # nobody looked through all rows
+                    publication = dataclasses.replace(publication, key=())
         new = batches.to_batches(max_chunksize=ROW_GROUP) if isinstance(batches, pa.Table) else batches
         given: Iterable[pa.RecordBatch | pa.Table] = chain(new, rest)
         rows = (b for batch in given for b in as_described(dataset, batch))

@@ -10,20 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from catalog.gateway.parameters import Parameters
+from catalog.gateway.sql.constants import (
+    Asked,
+    Given,
+    arguments_of,
+    constant,
+    listed,
+    text_of,
+    type_of,
+)
 from catalog.gateway.sql.tree import fold
 
 Node = Mapping[str, Any]
 MOST: Final = 200  # comparisons that are looked at
 ABOVE: Final = b"\xff"  # after a text: above every text that begins with it
 _WHOLE: Final = frozenset({"INTEGER", "BIGINT"})
-_EXACT: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,3})?")  # any other the engine compares as a double
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _COMPARISONS: Final = {  # with the constant on the right, and on the left
     "COMPARE_LESSTHAN": ("<", ">"),
     "COMPARE_LESSTHANOREQUALTO": ("<=", ">="),
@@ -56,17 +59,6 @@ class Term:
     kind: str
     how: str = ""
     what: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The value of a parameter, by its name."""
-
-    name: str
-
-
-Value = bytes | datetime | Decimal
-Given = Value | Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,25 +123,6 @@ def of_columns(table: str, columns: Sequence[tuple[str, str]]) -> Resolve:
     return resolve
 
 
-def value_of(asked: Asked, kind: str, parameters: Parameters) -> Value | None:
-    """The value of a parameter where the engine compares it as the term's own kind; None for any other."""
-    sort, content = parameters.values.get(asked.name, ("null", ""))
-    try:
-        match sort, kind:
-            case "str", "VARCHAR":
-                return str(content).encode()
-            case "str", "DATE" if _DAY.fullmatch(content):  # as text or as a day: the same order
-                return datetime.fromisoformat(content)
-            case (("date" | "datetime"), ("DATE" | "TIMESTAMP" | "MOMENT")):
-                found = datetime.fromisoformat(content)
-                return found if found.tzinfo is None else None
-            case "int", "WHOLE":
-                return Decimal(content)
-    except (ValueError, ArithmeticError):
-        return None
-    return None
-
-
 # -- conditions
 
 
@@ -167,7 +140,8 @@ def _demand(node: Node, resolve: Resolve, left: list[int]) -> Demand | None:
         case "BETWEEN":
             _count(left)
             lower = _compare(">=", node["input"], node["lower"], resolve)
-            return _every([lower, _compare("<=", node["input"], node["upper"], resolve)])
+            upper = _compare("<=", node["input"], node["upper"], resolve)
+            return _every([lower, upper]) if _alike(lower, upper) else None
         case "OPERATOR" if node["type"] == "COMPARE_IN":
             _count(left)
             column, *values = node["children"]
@@ -175,6 +149,9 @@ def _demand(node: Node, resolve: Resolve, left: list[int]) -> Demand | None:
         case "FUNCTION":
             _count(left)
             return _begins(node, resolve)
+        case "SUBQUERY" if node["subquery_type"] == "ANY" and node["comparison_type"] == "COMPARE_EQUAL":
+            _count(left)
+            return _among_listed(node, resolve)
     return None
 
 
@@ -198,26 +175,44 @@ def _comparison(kind: str, one: Node, other: Node, resolve: Resolve) -> Demand |
     return _compare(straight, one, other, resolve) or _compare(mirrored, other, one, resolve)
 
 
-def _compare(how: str, column: Node, constant: Node, resolve: Resolve) -> Demand | None:
+def _compare(how: str, column: Node, other: Node, resolve: Resolve) -> Compare | None:
     term = _term(column, resolve)
-    value = None if term is None else _constant(constant, term)
+    value = None if term is None else constant(other, term.kind)
     return None if term is None or value is None else Compare(how=how, term=term, value=value)
+
+
+def _alike(lower: Compare | None, upper: Compare | None) -> bool:
+    """Whether what is known of one end of a BETWEEN holds beside the other: all three become of one type.
+
+    A bound whole number may be larger than any literal that is known, and beside a double be another.
+    """
+    if lower is not None and upper is not None:
+        return True
+    known = lower or upper
+    return known is None or known.term.kind != "WHOLE" or not isinstance(known.value, Asked)
 
 
 def _among(column: Node, constants: Sequence[Node], resolve: Resolve) -> Demand | None:
     term = _term(column, resolve)
     if term is None:
         return None
-    values = tuple(value for node in constants if (value := _constant(node, term)) is not None)
+    values = tuple(value for node in constants if (value := constant(node, term.kind)) is not None)
     return Among(term=term, values=values) if len(values) == len(constants) else None
+
+
+def _among_listed(node: Node, resolve: Resolve) -> Demand | None:
+    """`x IN (SELECT …)` of a long list of values, see `sql.values`."""
+    term = _term(node["child"], resolve) if isinstance(node.get("child"), dict) else None
+    values = None if term is None else listed(node["subquery"]["node"], term.kind)
+    return None if term is None or values is None else Among(term=term, values=values)
 
 
 def _begins(node: Node, resolve: Resolve) -> Demand | None:
     """`LIKE 'text%'` and the like: from the text to the end of what begins with it."""
-    name, arguments = fold(str(node["function_name"])), _arguments(node)
+    name, arguments = fold(str(node["function_name"])), arguments_of(node)
     if len(arguments) != 2 or name not in {"~~", *_BEGINS}:
         return None
-    term, text = _term(arguments[0], resolve), _text(arguments[1])
+    term, text = _term(arguments[0], resolve), text_of(arguments[1])
     if name == "~~" and text is not None:
         text = re.split(r"[%_\\]", text, maxsplit=1)[0]
     if term is None or term.kind != "VARCHAR" or not text:
@@ -228,7 +223,7 @@ def _begins(node: Node, resolve: Resolve) -> Demand | None:
     )
 
 
-# -- terms and constants
+# -- terms
 
 
 def _term(node: Node, resolve: Resolve) -> Term | None:
@@ -242,10 +237,10 @@ def _term(node: Node, resolve: Resolve) -> Term | None:
             known = "WHOLE" if kind in _WHOLE else kind
             plain = known in {"VARCHAR", "DATE", "TIMESTAMP", "WHOLE", "DOUBLE"}
             return Term(column=name, kind=known) if plain else None
-        case "CAST" if _type(node) == "DATE":
+        case "CAST" if type_of(node) == "DATE":
             return _made(node["child"], {"DATE", "TIMESTAMP"}, "MOMENT", "trunc", "day", resolve)
         case "FUNCTION":
-            return _call(fold(str(node["function_name"])), _arguments(node), resolve)
+            return _call(fold(str(node["function_name"])), arguments_of(node), resolve)
     return None
 
 
@@ -258,11 +253,11 @@ def _call(name: str, arguments: Sequence[Node], resolve: Resolve) -> Term | None
             return _made(column, {"VARCHAR"}, "VARCHAR", "left", _length(length), resolve)
         case [column, start, length] if name in _FROM and _length(start) == "1":
             return _made(column, {"VARCHAR"}, "VARCHAR", "left", _length(length), resolve)
-        case [step, column] if name in _TRUNC and (what := _text(step)) and fold(what) in _STEPS:
+        case [step, column] if name in _TRUNC and (what := text_of(step)) and fold(what) in _STEPS:
             return _made(column, dates, "MOMENT", "trunc", fold(what), resolve)
-        case [part, column] if name in _PART and (what := _text(part)) and fold(what) in _PARTS:
+        case [part, column] if name in _PART and (what := text_of(part)) and fold(what) in _PARTS:
             return _made(column, dates, "WHOLE", "part", fold(what), resolve)
-        case [column, form] if name == "strftime" and (what := _text(form)) in _FORMATS:
+        case [column, form] if name == "strftime" and (what := text_of(form)) in _FORMATS:
             return _made(column, dates, "VARCHAR", "format", what, resolve)
     return None
 
@@ -274,51 +269,6 @@ def _made(
     if term is None or term.kind not in kinds:
         return None
     return Term(column=term.column, kind=kind, how=how, what=str(what))
-
-
-def _constant(node: Node, term: Term) -> Given | None:
-    """The value of a constant that the engine compares as the term's own kind; None for any other."""
-    if node.get("class") == "PARAMETER":
-        return Asked(name=str(node["identifier"]))
-    kind, dated = term.kind, False
-    if node.get("class") == "CAST" and not node.get("try_cast") and kind in {"DATE", "TIMESTAMP", "MOMENT"}:
-        named = _type(node)
-        node, dated = (node["child"], True) if named in {"DATE", "TIMESTAMP"} else ({}, False)
-        kind = named if dated else kind
-    literal = node.get("literal", {}) if node.get("class") == "CONSTANT" else {}
-    text, sort = str(literal.get("text", "")), literal.get("kind")
-    try:
-        if sort in {"INTEGER", "NUMERIC"} and kind == "WHOLE" and _EXACT.fullmatch(text):
-            return Decimal(text)
-        if sort in {"INTEGER", "NUMERIC"} and kind == "DOUBLE":
-            return Decimal(float(text))
-        if sort == "STRING" and kind == "VARCHAR":
-            return text.encode()
-        if sort == "STRING" and kind in {"DATE", "TIMESTAMP", "MOMENT"} and _DAY.fullmatch(text):
-            return datetime.fromisoformat(text)
-        if sort == "STRING" and kind == "TIMESTAMP" and _MOMENT.fullmatch(text):
-            return datetime.fromisoformat(text)
-    except (ValueError, ArithmeticError):
-        return None
-    return None
-
-
-def _arguments(node: Node) -> list[Node]:
-    """Of a plain call; none of one with a filter, an order or DISTINCT."""
-    arguments = node.get("arguments")
-    if node.get("filter") or node.get("distinct") or not isinstance(arguments, list):
-        return []
-    return [a["expression"] for a in arguments if not a.get("name")]
-
-
-def _type(node: Node) -> str:
-    named = node["type_expr"] if isinstance(node.get("type_expr"), dict) else {}
-    return "" if named.get("children") else str(named.get("type_name")).upper()
-
-
-def _text(node: Node) -> str | None:
-    literal = node.get("literal", {}) if node.get("class") == "CONSTANT" else {}
-    return str(literal["text"]) if literal.get("kind") == "STRING" else None
 
 
 def _length(node: Node) -> str | None:

@@ -1,14 +1,16 @@
 """Trees that SHOW and the engine's catalogue stand for: what is granted, as values. Knows no engine.
 
 `information_schema.tables`, `duckdb_columns()` and the like never reach the engine: it knows views, files and
-settings that are nobody's business. They are lists that the broker writes from the grants. What is granted is
-called a table, whatever the worker has in its place: drivers look for tables. Keys and indexes it has none:
-those lists are there, without a row.
+settings that are nobody's business. They are lists that the broker writes: what is granted, and what the
+session saved. It is called a table, whatever the worker has in its place: drivers look for tables. A key is
+said of a table where publishing looked whether it is one. Indexes and references to other tables there are
+none of: those lists are there, without a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 CATALOG: Final = "memory"
@@ -16,6 +18,8 @@ SCHEMA: Final = "campus"
 TABLE_TYPE: Final = "BASE TABLE"  # ISO 9075-11
 ALL_TABLES: Final = "__show_tables_expanded"  # the parser's name of SHOW ALL TABLES
 Columns = Mapping[str, Sequence[tuple[str, str]]]  # granted name → (column, engine's type), in order
+Keys = Mapping[str, Sequence[str]]  # granted name → columns of its key, of those that have one
+NO_KEYS: Final[Keys] = MappingProxyType({})
 _NOWHERE = {"query_location": 0, "query_location_length": 0}
 
 
@@ -24,7 +28,9 @@ def list_of_tables(names: Sequence[str], alias: str) -> dict[str, Any]:
     return _listing(["name"], [[_constant("STRING", name)] for name in names], alias)
 
 
-def catalogue_table(path: tuple[str, str, str], columns: Columns, alias: str) -> dict[str, Any] | None:
+def catalogue_table(
+    path: tuple[str, str, str], columns: Columns, alias: str, keys: Keys = NO_KEYS
+) -> dict[str, Any] | None:
     """What stands for a table or a function of the engine's catalogue: rows of what is granted, no more.
 
     Parameters
@@ -41,13 +47,14 @@ def catalogue_table(path: tuple[str, str, str], columns: Columns, alias: str) ->
     if catalog not in ("", CATALOG) or (schema, name) not in _LISTINGS:
         return None
     heads, rows = _LISTINGS[schema, name]
-    return _listing(heads, rows(columns), alias or name.removesuffix("()"))
+    return _listing(heads, rows(columns, keys), alias or name.removesuffix("()"))
 
 
 def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dict[str, Any]:
     """`(SELECT * FROM (VALUES …)) AS alias(heads)`; no row, of the right types, where there is none.
 
-    A head ends in `#`, `?` or `[]` where it is of numbers, truths or lists; the others are of texts.
+    A head ends in `#`, `?`, `[]` or `[#]` where it is of numbers, truths, or lists of texts or numbers; the
+    others are of texts.
     """
     values = {
         "type": "EXPRESSION_LIST",
@@ -69,38 +76,47 @@ def _listing(heads: Sequence[str], rows: Sequence[list[Any]], alias: str) -> dic
     }
 
 
-def _tables(columns: Columns) -> list[list[Any]]:
+def _tables(columns: Columns, _keys: Keys) -> list[list[Any]]:
     return [_cells(CATALOG, SCHEMA, name, TABLE_TYPE, "NO", "NO") for name in sorted(columns)]
 
 
-def _schemata(_columns: Columns) -> list[list[Any]]:
+def _schemata(_columns: Columns, _keys: Keys) -> list[list[Any]]:
     return [_cells(CATALOG, SCHEMA)]
 
 
-def _columns(columns: Columns) -> list[list[Any]]:
+def _columns(columns: Columns, keys: Keys) -> list[list[Any]]:
     return [
-        _cells(CATALOG, SCHEMA, table, column, place, None, "YES", kind)
+        _cells(
+            CATALOG,
+            SCHEMA,
+            table,
+            column,
+            place,
+            None,
+            "NO" if column in keys.get(table, ()) else "YES",
+            kind,
+        )
         for table in sorted(columns)
         for place, (column, kind) in enumerate(columns[table], 1)
     ]
 
 
-def _duckdb_tables(columns: Columns) -> list[list[Any]]:
+def _duckdb_tables(columns: Columns, keys: Keys) -> list[list[Any]]:
     return [
-        _cells(CATALOG, SCHEMA, name, None, False, False, False, len(columns[name]), 0)
+        _cells(CATALOG, SCHEMA, name, None, False, False, name in keys, len(columns[name]), 0)
         for name in sorted(columns)
     ]
 
 
-def _duckdb_columns(columns: Columns) -> list[list[Any]]:
+def _duckdb_columns(columns: Columns, keys: Keys) -> list[list[Any]]:
     return [
-        _cells(CATALOG, SCHEMA, table, column, place, True, kind)
+        _cells(CATALOG, SCHEMA, table, column, place, column not in keys.get(table, ()), kind)
         for table in sorted(columns)
         for place, (column, kind) in enumerate(columns[table], 1)
     ]
 
 
-def _all_tables(columns: Columns) -> list[list[Any]]:
+def _all_tables(columns: Columns, _keys: Keys) -> list[list[Any]]:
     return [
         [
             *_cells(CATALOG, SCHEMA, name),
@@ -112,7 +128,45 @@ def _all_tables(columns: Columns) -> list[list[Any]]:
     ]
 
 
-def _none(_columns: Columns) -> list[list[Any]]:
+def key_name(table: str, key: Sequence[str]) -> str:
+    """What the engine would call it."""
+    return f"{table}_{'_'.join(key)}_pkey"
+
+
+def _table_constraints(columns: Columns, keys: Keys) -> list[list[Any]]:
+    return [
+        _cells(
+            *(CATALOG, SCHEMA, key_name(table, keys[table])),
+            *(CATALOG, SCHEMA, table, "PRIMARY KEY", "NO", "NO", "YES", "YES"),
+        )
+        for table in sorted(columns.keys() & keys.keys())
+    ]
+
+
+def _key_columns(columns: Columns, keys: Keys) -> list[list[Any]]:
+    return [
+        _cells(CATALOG, SCHEMA, key_name(table, keys[table]), CATALOG, SCHEMA, table, column, place, None)
+        for table in sorted(columns.keys() & keys.keys())
+        for place, column in enumerate(keys[table], 1)
+    ]
+
+
+def _duckdb_constraints(columns: Columns, keys: Keys) -> list[list[Any]]:
+    found = []
+    for table in sorted(columns.keys() & keys.keys()):
+        key, names = keys[table], [column for column, _ in columns[table]]
+        listed = ", ".join('"' + column.replace('"', '""') + '"' for column in key)
+        found.append(
+            [
+                *_cells(CATALOG, 0, SCHEMA, 0, table, 0, 0, "PRIMARY KEY", f"PRIMARY KEY({listed})", None),
+                *(_array([names.index(column) for column in key]), _array(key)),
+                *(*_cells(key_name(table, key), None), _array([])),
+            ]
+        )
+    return found
+
+
+def _none(_columns: Columns, _keys: Keys) -> list[list[Any]]:
     return []
 
 
@@ -121,7 +175,7 @@ def _heads(names: str) -> list[str]:
 
 
 # (schema, name) → columns and rows; the names of information_schema are those of ISO 9075-11
-_LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns], list[list[Any]]]]] = {
+_LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns, Keys], list[list[Any]]]]] = {
     ("information_schema", "tables"): (
         _heads("table_catalog table_schema table_name table_type is_insertable_into is_typed"),
         _tables,
@@ -158,14 +212,14 @@ _LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns], lis
             "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name "
             "constraint_type is_deferrable initially_deferred enforced nulls_distinct"
         ),
-        _none,
+        _table_constraints,
     ),
     ("information_schema", "key_column_usage"): (
         _heads(
             "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name "
             "column_name ordinal_position# position_in_unique_constraint#"
         ),
-        _none,
+        _key_columns,
     ),
     ("information_schema", "referential_constraints"): (
         _heads(
@@ -181,10 +235,10 @@ _LISTINGS: Mapping[tuple[str, str], tuple[Sequence[str], Callable[[Columns], lis
     ("", "duckdb_constraints()"): (
         _heads(
             "database_name database_oid# schema_name schema_oid# table_name table_oid# constraint_index# "
-            "constraint_type constraint_text expression constraint_column_indexes[] "
+            "constraint_type constraint_text expression constraint_column_indexes[#] "
             "constraint_column_names[] constraint_name referenced_table referenced_column_names[]"
         ),
-        _none,
+        _duckdb_constraints,
     ),
     ("", "duckdb_indexes()"): (
         _heads(
@@ -250,7 +304,7 @@ def _cell(value: str | int | bool | None) -> dict[str, Any]:
             return _constant("STRING", value)
 
 
-def _array(values: Sequence[str]) -> dict[str, Any]:
+def _array(values: Sequence[str | int]) -> dict[str, Any]:
     return {
         "class": "OPERATOR",
         "type": "ARRAY_CONSTRUCTOR",
@@ -297,4 +351,5 @@ _SAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     "#": _constant("INTEGER", "0"),
     "?": _constant("BOOLEAN", "false"),
     "[]": _array([""]),
+    "[#]": _array([0]),
 }

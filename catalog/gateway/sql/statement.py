@@ -14,7 +14,7 @@ from catalog.gateway.sql.functions import Functions
 from catalog.gateway.sql.joins import Systems, check_joins
 from catalog.gateway.sql.pivot import take_marks, with_marks
 from catalog.gateway.sql.scans import Demands, merged, named, scans
-from catalog.gateway.sql.show import Columns
+from catalog.gateway.sql.show import NO_KEYS, Columns, Keys
 from catalog.gateway.sql.tree import NO_COLUMNS, authorise
 from catalog.gateway.sql.values import shortened
 
@@ -27,6 +27,7 @@ _EXPLAIN = re.compile(
     r"(?P<options>\((?=\s*(?:format|analy[sz]e)\b)[\w\s,]*\))?",
     re.S | re.I,
 )
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _OPTION = re.compile(r"\w+")
 _OPTIONS = frozenset({"ANALYZE", "ANALYSE", "FORMAT", "TEXT", "JSON", "TRUE"})
 _PLACES = frozenset({"query_location", "query_location_length"})
@@ -107,6 +108,7 @@ def prepare(
     systems: Systems = NO_CODES,
     parameters: frozenset[str] = frozenset(),
     columns: Columns = NO_COLUMNS,
+    keys: Keys = NO_KEYS,
     *,
     partly: bool = False,
 ) -> Statement:
@@ -120,6 +122,8 @@ def prepare(
         Names of the values that come with it (`1`, `2`, … for `?`): the statement asks for exactly these.
     columns
         Granted table → columns, for `information_schema` and the like.
+    keys
+        Granted table → the columns of its key, for the same.
     partly
         Whether it may ask for some of the values alone.
 
@@ -129,7 +133,7 @@ def prepare(
         With the offending thing and what to do.
     """
     _demand_short(text, MOST_BYTES)
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if _NO_TEXT.search(text):
         raise refusals.syntax_error("U+0000 or a lone surrogate")
     explain, text = _explained(text)
     try:
@@ -137,12 +141,13 @@ def prepare(
         parsed = _parsed(text, parser)
         statement = _statements(parsed.tree, text)[0]
         lists = take_marks(statement)
-        found = authorise(statement, granted, functions, columns)
+        found = authorise(statement, granted, functions, columns, keys)
         if found.parameters != (found.parameters & parameters if partly else parameters):
             raise refusals.parameters_mismatch(found.parameters, parameters)
         check_joins(statement, systems)
         asked = [
-            (name, _judged(tree, granted, functions, parser, parameters, columns)) for _, name, tree in lists
+            (name, _judged(tree, granted, functions, parser, parameters, columns, keys))
+            for _, name, tree in lists
         ]
         names = named(statement)
         demands = merged(scans(statement, columns), *(values.demands for _, values in asked))
@@ -208,10 +213,11 @@ def _judged(
     parser: Parser,
     parameters: frozenset[str],
     columns: Columns,
+    keys: Keys,
 ) -> Statement:
     """The statement of a PIVOT's values, judged as if a person had sent it; it need not ask for all bound."""
     text, _ = parser.deserialise(json.dumps({"error": False, "statements": [tree]}))
-    return prepare(text, granted, functions, parser, NO_CODES, parameters, columns, partly=True)
+    return prepare(text, granted, functions, parser, NO_CODES, parameters, columns, keys, partly=True)
 
 
 def _canonical(parsed: _Parsed, parser: Parser) -> str:

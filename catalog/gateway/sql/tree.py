@@ -25,8 +25,10 @@ from catalog.gateway.sql.shapes import (
 from catalog.gateway.sql.show import (
     ALL_TABLES,
     CATALOG,
+    NO_KEYS,
     SCHEMA,
     Columns,
+    Keys,
     catalogue_table,
     describe,
     list_of_tables,
@@ -65,6 +67,7 @@ def authorise(
     granted: Collection[str],
     functions: Functions,
     columns: Columns = NO_COLUMNS,
+    keys: Keys = NO_KEYS,
 ) -> Authorised:
     """Check one parsed statement and rewrite its table names in place.
 
@@ -76,6 +79,8 @@ def authorise(
         Names that may be read, as they are called inside the worker.
     columns
         Their columns, for listings; a name without any is listed alone.
+    keys
+        Of those that have one, the columns of their key; for listings.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def authorise(
         The first thing met that is not allowed.
     """
     listed = {name: columns.get(name, ()) for name in granted}
-    walk = _Walk({fold(name): name for name in granted}, functions, listed)
+    walk = _Walk({fold(name): name for name in granted}, functions, listed, keys)
     walk.object("statement", statement, frozenset())
     return Authorised(tables=frozenset(walk.tables), parameters=frozenset(walk.parameters))
 
@@ -91,10 +96,12 @@ def authorise(
 class _Walk:
     """One pass over one tree; remembers the tables and parameters it met."""
 
-    def __init__(self, granted: Mapping[str, str], functions: Functions, columns: Columns) -> None:
+    def __init__(
+        self, granted: Mapping[str, str], functions: Functions, columns: Columns, keys: Keys
+    ) -> None:
         self.granted = granted
         self.functions = functions
-        self.columns = columns
+        self.columns, self.keys = columns, keys
         self.tables: set[str] = set()
         self.parameters: set[str] = set()
         self.depth = 0
@@ -234,7 +241,7 @@ class _Walk:
         if what not in ("tables", ALL_TABLES) or node.get("sample") or place != (CATALOG, SCHEMA):
             raise refusals.show_not_allowed(what.strip("_"))
         alias = str(node.get("alias") or "tables")
-        made = catalogue_table(("", "", what), self.columns, alias)
+        made = catalogue_table(("", "", what), self.columns, alias, self.keys)
         node.clear()
         node.update(made or list_of_tables(sorted(self.granted.values()), alias))
 
@@ -256,7 +263,7 @@ class _Walk:
             path = (catalog, schema, name)
         else:
             return
-        made = catalogue_table(path, self.columns, str(node.get("alias") or ""))
+        made = catalogue_table(path, self.columns, str(node.get("alias") or ""), self.keys)
         if made is None:
             return
         given, sample = node.get("column_name_alias"), node.get("sample")

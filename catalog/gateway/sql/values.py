@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog.gateway.sql.constants import BETWEEN, WHOLE_TYPES
 from catalog.gateway.sql.show import CATALOG, SCHEMA, Columns
 from catalog.gateway.sql.tree import fold
 
@@ -35,12 +36,7 @@ _LIST: Final = re.compile(
     re.I,
 )
 _ITEM: Final = re.compile(rf"{_TEXT}|{_NUMBER}")
-_BETWEEN: Final = (",", "|", ";", "\t", "\x1f")  # of which one is in no value
-_WHOLE: Final = {  # type: bits, and 1 where it has no sign
-    "TINYINT": (8, 0), "SMALLINT": (16, 0), "INTEGER": (32, 0), "BIGINT": (64, 0),
-    "UTINYINT": (8, 1), "USMALLINT": (16, 1), "UINTEGER": (32, 1), "UBIGINT": (64, 1),
-}  # fmt: skip
-_AS_TEXT: Final = frozenset({"VARCHAR", "DATE", "TIME", "TIMESTAMP", "DOUBLE", "BOOLEAN", *_WHOLE})
+_AS_TEXT: Final = frozenset({"VARCHAR", "DATE", "TIME", "TIMESTAMP", "DOUBLE", "BOOLEAN", *WHOLE_TYPES})
 _DECIMAL: Final = re.compile(r"DECIMAL\(([0-9]+),\s*([0-9]+)\)")
 _ELSEWHERE: Final = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "LAMBDA", "PIVOT"}
 _ASKABLE: Final = {("REGULAR", "INNER"), ("REGULAR", "LEFT")}  # joins whose condition may hold a query
@@ -103,7 +99,7 @@ def _cheap(written: str, *, texts: bool, kind: str) -> str | None:
         wanted = kind if kind in _AS_TEXT or _DECIMAL.fullmatch(kind) else None
     else:
         values, wanted = items, _number_type(items, kind)
-    between = next((mark for mark in _BETWEEN if not any(mark in value for value in values)), None)
+    between = next((mark for mark in BETWEEN if not any(mark in value for value in values)), None)
     if wanted is None or between is None:
         return None
     joined = between.join(values).replace("'", "''")
@@ -115,8 +111,8 @@ def _number_type(items: Sequence[str], kind: str) -> str | None:
     """The type in which these numbers are compared with one of this type, or one that holds both."""
     before = max(len(item.partition(".")[0].lstrip("-").lstrip("0")) for item in items)
     after = max(len(item.partition(".")[2]) for item in items)
-    if kind in _WHOLE and not after:
-        bits, unsigned = _WHOLE[kind]
+    if kind in WHOLE_TYPES and not after:
+        bits, unsigned = WHOLE_TYPES[kind]
         least, most = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         numbers = [int(item) for item in items]
         return kind if least <= min(numbers) and max(numbers) <= most else "BIGINT"

@@ -15,6 +15,7 @@ import pytest
 
 from catalog.descriptions import ColumnType, Dataset, load_all
 from catalog.gateway.session import QueryLimits
+from catalog.samples.load import key_of
 from catalog.synth.declaration import load_twin
 from catalog.synth.generate import Generator
 from catalog.warehouse import Publication, Warehouse
@@ -56,8 +57,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     made = Warehouse(folder / "files", folder / "catalog.sqlite")
     for name, rows in {**PUBLISHED, "gu_boundary": 25}.items():
         dataset = DESCRIPTIONS[name]
-        publication = Publication(now=utc_now(), by="custodian", synthetic=True, source="made up", recipe="1")
-        made.publish(dataset, "main", made_up(dataset, rows), publication)
+        table = made_up(dataset, rows)
+        publication = Publication(
+            now=utc_now(), by="custodian", synthetic=True, source="made up", recipe="1",
+            key=key_of(dataset, table),
+        )  # fmt: skip
+        made.publish(dataset, "main", table, publication)
     dataset = DESCRIPTIONS["card_spending"]
     publication = Publication(now=utc_now(), by="custodian", synthetic=True, source="stand-in", recipe="1")
     made.publish(dataset, "main", made_up(dataset, 10), publication)

@@ -16,6 +16,7 @@ from catalog.gateway.parameters import NONE, Parameters
 from catalog.gateway.pruning import index_of, kept
 from catalog.gateway.sql import functions
 from catalog.gateway.sql.statement import Statement, prepare
+from catalog.gateway.sql.values import LONG
 from catalog.warehouse import DataFile, Field, PartedBy, Publication, Snapshot, duckdb_relation_sql
 from catalog.workers.query import bound_values, choose
 from tests.catalog.gateway.simulator import utc_now
@@ -164,11 +165,22 @@ def day_constant(draw: Draw) -> str:
     return str(draw(st.sampled_from([*forms, f"DATE '{day}' + INTERVAL 1 MONTH", f"'{day} 00:00:00'"])))
 
 
+def long_list(draw: Draw, kind: str) -> str:
+    """A list that is put in another way before it runs."""
+    if kind == "INTEGER":
+        items = [str(draw(st.integers(-1, 8))) for _ in range(3)]
+    else:
+        items = [f"'{draw(TEXTS if kind == 'VARCHAR' else DAYS)}'" for _ in range(3)]
+    return ", ".join(items * LONG)
+
+
 def comparison(draw: Draw, names: dict[str, str]) -> str:
     """A condition on one column of a table, now and then one that is no simple one."""
     often = [name for name, kind in names.items() if kind != "INTEGER"] or list(names)
     column = draw(st.sampled_from([*names, *often, *often]))
     kind, sign = names[column], draw(SIGNS)
+    if draw(st.integers(0, 19)) == 0:
+        return f"{column} IN ({long_list(draw, kind)})"
     if kind == "VARCHAR" and draw(st.booleans()):
         return f"{column} = '{draw(TEXTS)}'"
     if kind in ("DATE", "TIMESTAMP") and draw(st.booleans()):

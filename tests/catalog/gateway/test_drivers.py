@@ -23,6 +23,7 @@ from catalog.gateway.workspace import Versions, resolve
 from tests.catalog.gateway.conftest import ROWS
 from tests.catalog.gateway.simulator import Installation, info, reader, run, until, utc_now
 
+KEY = ["date", "line", "station", "part"]
 QUERY = "SELECT line, sum(boardings) AS n FROM subway_ridership GROUP BY line ORDER BY line LIMIT 5"
 
 
@@ -188,8 +189,16 @@ def test_metadata_as_drivers_ask_for_it(gateway: Installation) -> None:
     known = {row["info_name"]: row["value"] for row in listed("CommandGetSqlInfo", info=[0, 3])}
     assert sorted(known) == [0, 3]
     assert known[0].startswith("Campus") and known[3] is True, "its name, and that it only reads"
-    for name in ("CommandGetPrimaryKeys", "CommandGetImportedKeys", "CommandGetExportedKeys"):
-        assert listed(name, table="dong_codes") == []
+    keys = listed("CommandGetPrimaryKeys", table="SUBWAY_ridership", catalog="memory", db_schema="campus")
+    assert [(row["key_sequence"], row["column_name"]) for row in keys] == list(enumerate(KEY, 1))
+    assert {(row["table_name"], row["key_name"]) for row in keys} == {
+        ("subway_ridership", "subway_ridership_date_line_station_part_pkey")
+    }
+    for other in ({"table": "subway_ridership", "db_schema": "main"}, {"table": ""}, {"table": "dong_codes"}):
+        assert listed("CommandGetPrimaryKeys", **other) == [], other  # of the last its rows have no key
+    for name in ("CommandGetImportedKeys", "CommandGetExportedKeys"):
+        assert listed(name, table="subway_ridership") == []
+    assert listed("CommandGetCrossReference", pk_table="gu_boundary", fk_table="dong_codes") == []
     assert gateway.guard.kinds().count("admitted") == 1, "listings are no queries"
 
 
@@ -255,7 +264,8 @@ class OverFlightSql(DefaultDialect):
 
     def get_pk_constraint(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
         found = self._constraints(connection, table_name, "PRIMARY KEY")
-        return {"constrained_columns": [row.column_name for row in found], "name": None}
+        name = found[0].constraint_name if found else None
+        return {"constrained_columns": [row.column_name for row in found], "name": name}
 
     def get_unique_constraints(self, connection: Any, table_name: str, schema: Any = None, **_: Any) -> Any:
         return self._constraints(connection, table_name, "UNIQUE")
@@ -309,10 +319,15 @@ def test_sqlalchemy_reflects_what_is_granted(gateway: Installation) -> None:
     assert inspector.get_pk_constraint("dong_codes")["constrained_columns"] == []
     for asked in ("unique_constraints", "foreign_keys", "check_constraints", "indexes"):
         assert getattr(inspector, f"get_{asked}")("dong_codes") == [], asked
+    key = inspector.get_pk_constraint("subway_ridership")
+    assert key == {"constrained_columns": KEY, "name": "subway_ridership_date_line_station_part_pkey"}
+    assert inspector.get_pk_constraint("gu_boundary")["constrained_columns"] == ["gu_code"]
     table = sa.Table("subway_ridership", sa.MetaData(), autoload_with=engine)
+    assert [column.name for column in table.primary_key] == KEY
+    assert {c.name for c in table.columns if not c.nullable} == set(KEY)
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count(table.c.boardings))).scalar_one() == ROWS
-        for listing in ("views", "table_constraints", "key_column_usage", "referential_constraints"):
+        for listing in ("views", "referential_constraints"):
             assert connection.execute(sa.text(f"FROM information_schema.{listing}")).all() == [], listing
     engine.dispose()
 

@@ -22,6 +22,7 @@ from catalog.gateway.guard import QueryEvent, QueryEventKind, Scan
 from catalog.gateway.processes import WorkerProcess
 from catalog.warehouse import Publication, Snapshot, Warehouse, duckdb_relation_sql
 from catalog.warehouse.schema import arrow_schema
+from tests.catalog.gateway.bounded import long_list
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS, PUBLISHED
 from tests.catalog.gateway.simulator import Installation, installation, reader, run, until, utc_now
 from tests.catalog.gateway.statements import LEGITIMATE
@@ -130,6 +131,18 @@ def test_one_gu_and_month_of_a_year_is_on_record_and_right(parted: Installation,
         ("true", 300, {}),
         ("hour = 5", 25, {"gu": GU, "month": ["2025-05"]}),  # by the files' own bounds
         ("hour + 0 = 5", 300, {}),
+        (f"hour IN ({long_list('5', '-5', '99')})", 25, {"gu": GU, "month": ["2025-05"]}),
+        (
+            f"dong_code IN ({long_list(repr('11110511'), repr('11680511'), repr('x'))}) AND hour > -5",
+            24,
+            {"gu": ["11110", "11680"], "month": [f"2025-{m:02}" for m in range(1, 13)]},
+        ),
+        (
+            f"date IN ({long_list(repr('2025-05-01'), repr('2025-06-28'))}) AND dong_code < '1112'",
+            2,
+            {"gu": ["11110"], "month": ["2025-05", "2025-06"]},
+        ),
+        (f"hour NOT IN ({long_list('5', '-5')})", 300, {}),
         (
             "left(dong_code, 5) = '11680'",
             12,
@@ -174,6 +187,14 @@ def test_values_that_are_bound_choose_files(parted: Installation, session: Any) 
         assert scans(parted)["card_spending"].partitions == scope_of({"gu": [gu], "month": [name]})
     ask(session, text, [["null", ""], ["date", "2025-01-01"], ["datetime", "2025-01-31T10:00:00"]])
     assert scans(parted)["card_spending"].files == 25, "nothing is known of a missing value"
+
+
+def test_a_number_of_another_type_is_another_question(parted: Installation, session: Any) -> None:
+    """5 as a whole number leaves files out, beside a double nothing is certain."""
+    text = "SELECT sum(amount) AS s FROM card_spending WHERE hour = ?"
+    for kind, number in (("int", 25), ("float", 300), ("decimal", 25)):
+        assert ask(session, text, [[kind, "5"]]).to_pylist() == [{"s": 725_000}]
+        assert scans(parted)["card_spending"].files == number
 
 
 def test_a_table_read_twice_has_the_files_of_both(parted: Installation, session: Any) -> None:
@@ -230,6 +251,15 @@ def test_one_gu_and_month_of_a_year_opens_one_file(
         either |= files(whole_year.snapshot("card_spending"), month="2025-05")
         run(client, NARROW.replace("AND date", "OR date"))
         assert opened() - before == either - before and len(either) == 36
+        listed = files(whole_year.snapshot("card_spending"), gu="11230", month="2025-07")
+        days, dongs = (
+            long_list(repr("2025-07-28"), repr("2031-01-01")),
+            long_list(repr("11230511"), repr("a,b")),
+        )
+        run(
+            client, f"SELECT sum(amount) FROM card_spending WHERE date IN ({days}) AND dong_code IN ({dongs})"
+        )
+        assert opened() - before - either == listed and len(listed) == 1
         made.starter.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.catalog.warehouse.support import (
     UNPARTED,
     days,
     parts,
+    publication,
     publish,
     read,
     spending,
@@ -64,6 +66,16 @@ def test_a_compaction_says_so_and_changes_nothing_else(warehouse: Warehouse) -> 
     assert compacted.content_id == made[-1].content_id == made[-1].snapshot_id
     assert difference(made[-1], compacted).same
     assert compacted.fields == made[-1].fields
+
+
+def test_a_compaction_has_the_key_of_its_rows(warehouse: Warehouse) -> None:
+    keyed = replace(publication(), key=SPENDING.key)
+    for day in (DAY, DAY + timedelta(days=1)):
+        warehouse.publish(SPENDING, "main", spending(day), keyed, days(day))
+    compacted = warehouse.compact(SPENDING, "main", LATER, "sora", few=2)
+    assert compacted is not None and compacted.publication.key == SPENDING.key
+    publish(warehouse, spending(DAY), days(DAY))
+    assert warehouse.snapshot("card_spending").publication.key == ()
 
 
 def test_every_version_from_before_stays_as_it_was(warehouse: Warehouse) -> None:
