@@ -20,7 +20,9 @@ import pytest
 
 from catalog.gateway import account, door
 from catalog.gateway.calls import MOST_CALLS
+from catalog.gateway.control import receive, send
 from catalog.gateway.flight import SessionServer
+from catalog.gateway.local import LONG, MOST_REQUEST
 from catalog.gateway.messages import decode, encode
 from tests.catalog.gateway.conftest import ROWS
 from tests.catalog.gateway.simulator import Installation, run, until
@@ -207,14 +209,16 @@ def test_calls_without_end_take_a_few_threads_of_their_own(gateway: Installation
         for one in (client, own):
             run(one, "SELECT 1")
         of_hostile = doors(gateway)[0]
+        assert isinstance(of_hostile.server, SessionServer)
         command = prepared(own)
         before = threads()
         with elsewhere(WAITING, hostile, command.hex(), str(account.MOST_CALLS - 20)) as flood:
             assert flood.stdout is not None
             assert flood.stdout.readline().startswith("there")
-            assert threads() <= before + MOST_CALLS + 20
-            for _ in range(5):
+            until(lambda: of_hostile.server.calls.now >= MOST_CALLS)
+            for _ in range(20):
                 assert run(client, COUNT).to_pylist() == [{"n": ROWS}]
+            assert threads() <= before + MOST_CALLS + 20
         until(lambda: of_hostile.connections == 1)
         until(lambda: threads() <= before + 8)
         until(lambda: works(own))
@@ -256,6 +260,33 @@ def test_a_message_without_end_takes_no_memory(gateway: Installation, how: str) 
         until(lambda: hung_up(hostile))
         assert resident() < before + (64 << 20)
         assert run(client, COUNT).to_pylist() == [{"n": ROWS}]
+
+
+def test_long_requests_of_the_local_socket_wait_for_each_other(gateway: Installation) -> None:
+    nearby = Path(path_of(gateway.open())).with_name("local.sock")
+    statement = {"op": "query", "text": "SELECT 1", "parameters": None, "save_as": None}
+
+    def asked(one: socket.socket) -> bool:
+        send(one, statement)
+        return "facts" in receive(one)
+
+    with contextlib.ExitStack() as stack:
+        own, late, *hostile = (stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(42))
+        for one in (own, late, *hostile):
+            one.connect(str(nearby))
+            one.settimeout(20)
+        assert asked(own)
+        before = resident()
+        for one in hostile:
+            one.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                one.sendall(MOST_REQUEST.to_bytes(4) + bytes(MOST_REQUEST - 1))
+        assert resident() < before + (64 << 20)
+        assert asked(own), "a short one goes past them"
+        for one in hostile:
+            one.close()
+        late.sendall((LONG + 1).to_bytes(4) + json.dumps(statement).encode().ljust(LONG + 1))
+        assert "facts" in receive(late)
 
 
 def flooding(hostile: socket.socket, stream: int) -> int:
