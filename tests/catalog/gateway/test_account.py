@@ -26,6 +26,19 @@ def message(size: int, compressed: bool = False) -> bytes:
     return bytes([compressed]) + size.to_bytes(4)
 
 
+def call(stream: int) -> bytes:
+    """HEADERS of GetFlightInfo, each a literal (RFC 7541, 6.2.2)."""
+    said = {
+        ":method": "POST", ":scheme": "http", ":path": "/arrow.flight.protocol.FlightService/GetFlightInfo",
+        ":authority": "localhost", "te": "trailers", "content-type": "application/grpc",
+        "grpc-encoding": "gzip",
+    }  # fmt: skip
+    packed = b"".join(
+        b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode() for k, v in said.items()
+    )
+    return frame(HEADERS, stream, packed, flags=4)
+
+
 class Line:
     """A connection and what its account promised to do later."""
 

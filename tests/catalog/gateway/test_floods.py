@@ -26,7 +26,7 @@ from catalog.gateway.local import LONG, MOST_REQUEST
 from catalog.gateway.messages import decode, encode
 from tests.catalog.gateway.conftest import ROWS
 from tests.catalog.gateway.simulator import Installation, run, until
-from tests.catalog.gateway.test_account import DATA, HEADERS, RESET, frame, message
+from tests.catalog.gateway.test_account import DATA, RESET, call, frame, message
 from tests.catalog.gateway.test_sockets import no_descriptors
 
 COUNT = "SELECT count(*) AS n FROM subway_ridership"
@@ -297,19 +297,6 @@ def flooding(hostile: socket.socket, stream: int) -> int:
             hostile.sendall(part)
             sent += len(part)
     return sent
-
-
-def call(stream: int) -> bytes:
-    """HEADERS of GetFlightInfo, each a literal (RFC 7541, 6.2.2)."""
-    said = {
-        ":method": "POST", ":scheme": "http", ":path": "/arrow.flight.protocol.FlightService/GetFlightInfo",
-        ":authority": "localhost", "te": "trailers", "content-type": "application/grpc",
-        "grpc-encoding": "gzip",
-    }  # fmt: skip
-    packed = b"".join(
-        b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode() for k, v in said.items()
-    )
-    return frame(HEADERS, stream, packed, flags=4)
 
 
 def test_calls_that_are_given_up_at_once_take_no_threads(gateway: Installation) -> None:
