@@ -15,11 +15,10 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from catalog.gateway.sql.statement import MOST_BYTES
 from catalog.gateway.tally import Tally
 
 MOST_CALLS: Final = 256  # of one session at once, as far as the wire shows
-MOST_CALL: Final = (3 * MOST_BYTES) + (1 << 20)  # the longest statement, its letters escaped [bytes]
+MOST_CALL: Final = 10 << 20  # what one sends: the longest statement, its letters escaped, and more [bytes]
 MOST_HELD: Final = (
     32 << 20
 )  # of all calls of a session; the gateway takes four times that for a moment [bytes]

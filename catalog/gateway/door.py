@@ -107,16 +107,16 @@ class Door:
             await asyncio.gather(*self._clients, return_exceptions=True)
 
     async def _forward(self, client: socket.socket) -> None:
-        ends: list[End] = []
-        try:
-            with contextlib.suppress(OSError):  # it has gone already
-                ends.append(End(*await asyncio.open_unix_connection(sock=client, limit=HELD)))
-                ends.append(await self._dial())
-                await forward(*ends, self._account)
-        finally:
-            for end in ends:
-                end.cut()
-            client.close()
+        with client, contextlib.suppress(OSError):  # it may have gone already
+            inside = End(*await asyncio.open_unix_connection(sock=client, limit=HELD))
+            try:
+                server = await self._dial()
+                try:
+                    await forward(inside, server, self._account)
+                finally:
+                    server.cut()
+            finally:
+                inside.cut()
 
     async def _dial(self) -> End:
         """The server's end of a connection; waits where the gateway is short of descriptors."""

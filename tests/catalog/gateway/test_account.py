@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.gateway import account
 from catalog.gateway.account import MOST_CALL, MOST_CALLS, MOST_HELD, Account, Talk, Unbearable
+from catalog.gateway.sql.statement import MOST_BYTES
 
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS = 0, 1, 3, 4
@@ -108,6 +109,7 @@ def test_what_would_take_much_memory_ends_the_connection(said: bytes) -> None:
 
 
 def test_the_longest_that_has_room() -> None:
+    assert 3 * MOST_BYTES + (64 << 10) <= MOST_CALL, "a statement's letters may take three times their bytes"
     line = Line()
     line.talk.asked(frame(HEADERS, 1) + frame(DATA, 1, message(MOST_CALL - 5)))
     assert line.account.held == MOST_CALL
