@@ -14,6 +14,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -99,7 +100,7 @@ class Door:
                     continue
                 task = self._loop.create_task(self._forward(client))
                 self._clients.add(task)
-                task.add_done_callback(self._clients.discard)
+                task.add_done_callback(partial(self._left, client))
                 await asyncio.sleep(0)  # a full backlog does not keep the others waiting
         finally:
             for task in self._clients:
@@ -107,7 +108,7 @@ class Door:
             await asyncio.gather(*self._clients, return_exceptions=True)
 
     async def _forward(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):  # it may have gone already
+        with contextlib.suppress(OSError):  # it may have gone already
             inside = End(*await asyncio.open_unix_connection(sock=client, limit=HELD))
             try:
                 server = await self._dial()
@@ -117,6 +118,10 @@ class Door:
                     server.cut()
             finally:
                 inside.cut()
+
+    def _left(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        self._clients.discard(task)
+        client.close()
 
     async def _dial(self) -> End:
         """The server's end of a connection; waits where the gateway is short of descriptors."""
