@@ -17,6 +17,7 @@ from catalog.descriptions.variants import MAIN, TWIN, sql_name
 from catalog.gateway import refusals
 from catalog.gateway.actions import Actions
 from catalog.gateway.admin import AdminSocket
+from catalog.gateway.door import Door
 from catalog.gateway.entrance import Entrance
 from catalog.gateway.flight import SessionServer
 from catalog.gateway.governed.desk import Governance
@@ -102,7 +103,7 @@ class Broker:
             for variant in (MAIN, TWIN, *(v.name for v in d.variants))
         )
         self._lock = threading.Lock()
-        self._open: dict[SessionId, tuple[SessionGateway, SessionServer, LocalServer]] = {}
+        self._open: dict[SessionId, tuple[SessionGateway, Door, LocalServer]] = {}
         self._admin_path = admin
         self._admin: AdminSocket | None = None
         self._watch: Watch | None = None
@@ -147,11 +148,11 @@ class Broker:
                 taken=self._names,
             )
             actions = Actions(session, self._guard, self._descriptions)
-            server = SessionServer(f"grpc+unix://{address}", session, actions)
+            door = Door(address, lambda inside: SessionServer(inside, session, actions))
             local = LocalServer(nearby, session)
             address.chmod(0o666)
             nearby.chmod(0o666)
-            self._open[identity.session_id] = (session, server, local)
+            self._open[identity.session_id] = (session, door, local)
             if self._entrance is not None:
                 self._entrance.add(session, actions)
         threading.Thread(target=session.warm, daemon=True).start()
@@ -162,12 +163,12 @@ class Broker:
             found = self._open.pop(session_id, None)
         if found is None:
             return
-        session, server, local = found
+        session, door, local = found
         if self._entrance is not None:
             self._entrance.remove(session_id)
         session.close()
         local.shutdown()
-        server.shutdown()
+        door.shutdown()
         shutil.rmtree(self._places.session(session_id), ignore_errors=True)
 
     def drain(self, seconds: float) -> None:
@@ -194,10 +195,10 @@ class Broker:
             self._entrance.close()
         with self._lock:
             found, self._open = list(self._open.values()), {}
-        for session, server, local in found:
+        for session, door, local in found:
             session.close(RESTARTING)
             local.shutdown()
-            server.shutdown()
+            door.shutdown()
         self._turns.close()
         self._ledger.close()
         self._releases.close()

@@ -16,6 +16,7 @@ import pyarrow.flight as flight
 from catalog.errors import CatalogError
 from catalog.gateway import oversize, prepared, refusals
 from catalog.gateway.actions import Actions
+from catalog.gateway.calls import KEY, Calls
 from catalog.gateway.listings import NONE_SAVED, listing
 from catalog.gateway.messages import NoCommand, decode
 from catalog.gateway.parameters import parameters
@@ -53,7 +54,8 @@ class SessionServer(flight.FlightServerBase):
     def __init__(self, address: str, session: SessionGateway, actions: Actions) -> None:
         self._session = session
         self._actions = actions
-        super().__init__(address, middleware={READERS: _Readers()})
+        self.calls = Calls(_refuse)
+        super().__init__(address, middleware={READERS: _Readers(), KEY: self.calls})
 
     def locations(self, admission: Admission) -> list[Any]:
         """Where the ticket of an admission is good."""
@@ -111,7 +113,10 @@ class SessionServer(flight.FlightServerBase):
                 raise refusals.malformed(f"DoPut {name}")
 
             def rows() -> list[dict[str, object]]:
-                chunk = reader.read_chunk().data
+                try:
+                    chunk = reader.read_chunk().data
+                except StopIteration:  # it has gone, or sent none
+                    raise refusals.malformed("one row of parameters") from None
                 if chunk.num_rows != 1 or chunk.nbytes > MAX_BYTES:
                     raise refusals.malformed("one row of parameters")
                 return list(chunk.to_pylist())
@@ -215,6 +220,11 @@ def errors() -> Iterator[None]:
         LOG.exception("incident %s", incident)
         unforeseen = refusals.internal(incident)
         raise flight.FlightInternalError(f"[internal] {unforeseen}", _detail(unforeseen)) from None
+
+
+def _refuse(error: CatalogError) -> None:
+    with errors():
+        raise error
 
 
 def _detail(error: CatalogError) -> bytes:

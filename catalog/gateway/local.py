@@ -16,6 +16,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from catalog.gateway.sql.statement import MOST_BYTES
 
 LOG = logging.getLogger(__name__)
 MOST_CLIENTS: Final = 64  # connections of one session
+LONG: Final = 64 << 10  # a request longer than this waits for other long ones of its session [bytes]
+LONG_AT_ONCE: Final = 2  # the gateway takes several times their length for a moment
 MOST_REQUEST: Final = 3 * MOST_BYTES  # a statement of the longest, its letters escaped [bytes]
 
 
@@ -40,6 +43,7 @@ class LocalServer:
         self._session = session
         self._lock = threading.Lock()
         self._clients: set[socket.socket] = set()
+        self._long = threading.Semaphore(LONG_AT_ONCE)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(address))
         self._listener.listen()
@@ -67,13 +71,20 @@ class LocalServer:
 
     def _serve(self, client: socket.socket) -> None:
         try:
-            with contextlib.suppress(ControlClosed):
+            with contextlib.suppress(ControlClosed, OSError):
                 while True:
-                    self._answer(client, receive(client, MOST_REQUEST))
+                    with self._room(client):
+                        self._answer(client, receive(client, MOST_REQUEST))
         finally:
             with self._lock:
                 self._clients.discard(client)
             client.close()
+
+    def _room(self, client: socket.socket) -> AbstractContextManager[object]:
+        """To read and answer what comes next; its length goes before it (see `control`)."""
+        length = client.recv(4, socket.MSG_PEEK)
+        short = not length or (len(length) == 4 and int.from_bytes(length) <= LONG)
+        return contextlib.nullcontext() if short else self._long
 
     def _answer(self, client: socket.socket, request: Mapping[str, Any]) -> None:
         with contextlib.ExitStack() as stack:

@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
+from catalog.gateway.account import Account
 from catalog.gateway.control import ControlClosed, send
+from catalog.gateway.door import forward
+from catalog.gateway.guard import SessionId
 from catalog.gateway.tally import Tally
+from catalog.gateway.tunnel import CHUNK, End
 from catalog.remote.certificates import Bearer, CertificateError, bearer
 from catalog.remote.tls import ALPN, Served
-from catalog.remote.tunnel import CHUNK, End, carry
 
 LOG = logging.getLogger(__name__)
 ANSWER_SECONDS: Final = 10.0  # the gateway has to say whether a session lives
@@ -61,6 +65,7 @@ class Front:
         self._limits = limits or Limits()
         self._open: set[asyncio.Task[None]] = set()
         self._greeting: Counter[str] = Counter()
+        self._accounts: WeakValueDictionary[SessionId, Account] = WeakValueDictionary()
         self._turned_away = Tally(LOG, "turned away")
 
     async def serve(self, listener: socket.socket) -> None:
@@ -144,7 +149,11 @@ class Front:
             reader, writer = await asyncio.open_unix_connection(sock=inner, limit=CHUNK)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
-                    await carry(end, End(reader, writer))
+                    await forward(end, End(reader, writer), self._account(who))
+
+    def _account(self, who: Bearer) -> Account:
+        """Shared by the connections of a session, as long as there are any."""
+        return self._accounts.setdefault(who.identity.session_id, Account())
 
     def _announce(self, who: Bearer) -> tuple[socket.socket, socket.socket] | None:
         """The announcement, and a socket of the session; None where the gateway does not let it in."""

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from catalog.gateway.tunnel import CHUNK, End, carry
 from catalog.remote import certificates
 from catalog.remote.certificates import CertificateError
 from catalog.remote.tls import client_context
-from catalog.remote.tunnel import CHUNK, End, carry
 
 LOG = logging.getLogger(__name__)
 LOOK: Final = 1.0  # how often it looks which sessions there are [s]

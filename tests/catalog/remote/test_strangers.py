@@ -23,6 +23,8 @@ from catalog.remote import certificates
 from catalog.remote.authority import Authority
 from catalog.remote.front import Limits
 from tests.catalog.gateway.simulator import info, run, until, utc_now
+from tests.catalog.gateway.test_account import DATA, frame, message
+from tests.catalog.gateway.test_account import call as begun
 from tests.catalog.remote.conftest import HOUR, NAMES, Campus, Held
 from tests.catalog.remote.test_front import MANY, detail, rows
 
@@ -273,6 +275,26 @@ def closed(caller: socket.socket, patience: float) -> bool:
     except OSError:
         return True
     return True
+
+
+@pytest.mark.parametrize("how", ["a long one", "a compressed one"])
+def test_a_message_without_end_ends_its_connection_alone(campus: Campus, tmp_path: Path, how: str) -> None:
+    """Of a holder of a certificate: the front does not pass on what the gateway would hold whole."""
+    identity = campus.session()
+    held = campus.certify(identity)
+    client = campus.connect(held)
+    assert rows(client, "SELECT 1 AS a").num_rows == 1
+    context = context_of(campus, held, tmp_path)
+    plain = socket.create_connection(("127.0.0.1", campus.port), 20)
+    with context.wrap_socket(plain, server_hostname="localhost") as channel:
+        said = message(1 << 30) if how == "a long one" else message(9, compressed=True) + bytes(9)
+        channel.sendall(PREFACE + begun(1) + frame(DATA, 1, said))
+        answer = b""
+        with contextlib.suppress(OSError):
+            while part := channel.recv(65536):
+                answer += part
+    assert (b"request-too-long" if how == "a long one" else b"request-compressed") in answer
+    assert rows(client, "SELECT 1 AS a").num_rows == 1
 
 
 @pytest.mark.parametrize("limits", [Limits(seconds=60.0)])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 CHUNK: Final = 256 << 10  # held of each direction at most a few times this [bytes]
 GOODBYE: Final = 1.0  # for what was already said to arrive when one end hangs up [s]
+
+Ear = Callable[[bytes], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,22 @@ class End:
         self.writer.transport.abort()
 
 
-async def carry(one: End, other: End) -> None:
-    """Forward both ways; when one end hangs up, what it said still goes out, then both are cut."""
-    ways = {asyncio.create_task(_pour(one, other)), asyncio.create_task(_pour(other, one))}
+def unheard(said: bytes) -> None:
+    """Nobody listens to what is carried."""
+
+
+async def carry(one: End, other: End, asked: Ear = unheard, answered: Ear = unheard) -> None:
+    """Forward both ways; when one end hangs up, what it said still goes out, then both are cut.
+
+    Parameters
+    ----------
+    asked, answered
+        Told what each end says, before it is forwarded; an `OSError` ends the tunnel.
+    """
+    ways = {
+        asyncio.create_task(_pour(one, other, asked)),
+        asyncio.create_task(_pour(other, one, answered)),
+    }
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for end in (one, other):
@@ -42,8 +58,9 @@ async def carry(one: End, other: End) -> None:
             end.cut()
 
 
-async def _pour(source: End, sink: End) -> None:
+async def _pour(source: End, sink: End, ear: Ear) -> None:
     with contextlib.suppress(OSError):  # either end may go at any time: that is how a tunnel ends
         while data := await source.reader.read(CHUNK):
+            ear(data)
             sink.writer.write(data)
             await sink.writer.drain()
