@@ -78,7 +78,7 @@ def test_stop_ends_what_ignores_it_and_everything_it_started(walls: Walls) -> No
     code, everyone, seconds = walls.call(task)
     assert code != 0
     assert [pid for pid in everyone if alive(pid)] == []
-    assert seconds < 5
+    assert seconds < 20, "and not when what it started would have ended"
 
 
 def test_what_the_command_leaves_behind_ends_with_it(walls: Walls) -> None:
@@ -106,7 +106,7 @@ def test_sandboxes_die_with_the_process_that_started_them(walls: Walls) -> None:
         os.close(reader)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while any(map(alive, pids)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return pids
@@ -193,7 +193,7 @@ def test_output_goes_to_the_log_but_through_no_link(tmp_path: Path) -> None:
     none = Isolation(mode=Mode.NONE, reason="test")
     log = tmp_path / "x.log"
     speaking = Sandbox(name="x", argv=("/usr/bin/echo", "hello"), log=log)
-    assert process.start(speaking, none).wait(10) == 0
+    assert process.start(speaking, none).wait(30) == 0
     assert log.read_text() == "hello\n"
     assert log.stat().st_mode & 0o777 == 0o600
     (tmp_path / "y.log").symlink_to(log)
@@ -228,7 +228,7 @@ def test_mode_none_ends_the_process_group() -> None:
     running = started(FAMILY.replace("os.setsid(); ", ""), Isolation(mode=Mode.NONE, reason="test"))
     everyone = [running.pid, *descendants(running.pid)]
     assert running.stop(5) != 0
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(map(alive, everyone)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [pid for pid in everyone if alive(pid)] == []
