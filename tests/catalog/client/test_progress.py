@@ -139,7 +139,7 @@ def test_ctrl_c_on_a_terminal_cancels_and_frees_the_worker(session: Installation
                 return
 
     threading.Thread(target=listen, daemon=True).start()
-    until(lambda: "░".encode() in drawn, 30)
+    until(lambda: "░".encode() in drawn, 90)
     process.send_signal(signal.SIGINT)
     until(lambda: session.guard.kinds() == ["admitted", "cancelled"], SOON)
     assert process.wait(30) != 0
