@@ -173,6 +173,7 @@ def test_errors_say_what_and_why(
     assert refused.value._render_traceback_()[1:] == [korean, english]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_a_query_that_runs(session: Installation) -> None:
     def press() -> None:
         until(lambda: session.guard.kinds() == ["admitted"])

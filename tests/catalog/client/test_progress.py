@@ -112,6 +112,7 @@ def test_what_it_says(rows: int, percent: float, seconds: float, has: list[str],
     assert progress.html("", -1.0) == ""
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_on_a_terminal_cancels_and_frees_the_worker(session: Installation, tmp_path: Path) -> None:
     """A whole program on a real terminal, as a person would stop it."""
     script = tmp_path / "cell.py"
