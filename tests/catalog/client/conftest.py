@@ -14,7 +14,7 @@ __all__ = ["gateway", "run_folder", "warehouse"]
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """SIGINT as on a terminal, here and in what is started here: a shell's `&` has it ignored (POSIX 2.11)."""
+    """SIGINT as on a terminal, here and in what is started here: a shell's `&` has it ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections import deque
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -37,6 +38,36 @@ def test_rows_are_the_same_in_whatever_pieces_they_come(piece: int, count: int) 
         theirs.settimeout(20)
         assert rows(LocalStream(theirs, {}, lambda _: {})) == table
         sending.join(20)
+
+
+class Counting(socket.socket):
+    """Remembers how often it was read from."""
+
+    reads = 0
+
+    def recv(self, *given: Any) -> bytes:
+        self.reads += 1
+        return super().recv(*given)
+
+    def recv_into(self, *given: Any) -> int:
+        self.reads += 1
+        return super().recv_into(*given)
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_small_result_is_one_read(count: int) -> None:
+    table = pa.table({"i": list(range(count))})
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    whole = framed({}) + stream.getvalue().to_pybytes() + framed({})
+    assert len(whole) < AHEAD
+    ours, theirs = socket.socketpair()
+    with ours, Counting(fileno=theirs.detach()) as source:
+        source.settimeout(20)
+        ours.sendall(whole)
+        assert rows(LocalStream(source, {}, lambda _: {})) == table
+        assert source.reads == 1
 
 
 def test_rows_that_are_no_rows_are_said_to_be_none() -> None:

@@ -40,7 +40,7 @@ def test_what_runs_ends_and_nothing_new_begins(gateway: Installation, client: An
     reading.join(30)
     draining.join(30)
     assert found == [1] and not draining.is_alive()
-    assert gateway.guard.kinds().count("finished") == 3
+    until(lambda: gateway.guard.kinds().count("finished") == 3)
 
 
 def test_a_drain_ends_when_its_time_is_up_or_somebody_is_in_a_hurry(

@@ -68,6 +68,8 @@ def test_no_ticket_tells_another(gateway: Installation) -> None:
         (place,) = endpoints[0].locations
         given = [e.ticket.ticket for e in endpoints]
         assert len({t[8:] for t in given}) == len(given) and len({t[:8] for t in given}) == 1
+        others = {e.ticket.ticket[8:] for e in several(client, WIDE).endpoints}
+        assert not others & {t[8:] for t in given}, "each is made from a secret of its query"
         for cut in range(8, len(given[0])):
             with flight.connect(place) as worker, pytest.raises(flight.FlightError, match="unknown-ticket"):
                 worker.do_get(flight.Ticket(given[0][:cut])).read_all()

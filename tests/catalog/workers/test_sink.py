@@ -100,8 +100,11 @@ def test_a_reader_that_does_not_read_keeps_no_query_that_has_to_stop(monkeypatch
     stop = threading.Event()
     with pair(stop.is_set) as (sink, source):
         threading.Timer(0.3, stop.set).start()
+        last = threading.Timer(20, source.shutdown, (socket.SHUT_RDWR,))  # should it never give up
+        last.start()
         with pytest.raises(TimeoutError):
             sink.write(b"a" * (4 * AHEAD))
+        last.cancel()
         assert stop.is_set()
         assert sink.broken
         assert set(source.recv(32 << 20)) == {ord("a")}
