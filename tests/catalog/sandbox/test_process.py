@@ -176,7 +176,7 @@ def test_a_wall_that_cannot_be_built_starts_nothing(
     walls: Walls, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
     """Nor leaves anything, whether that is seen early or when nothing of it is there any more."""
-    step = getattr(process, slow, None)
+    step: Any = getattr(process, slow, None)
 
     def late(*given: Any) -> Any:
         said = step(*given) if slow == "_first_process" else None

@@ -37,10 +37,10 @@ class Counting(Sink):
 
 
 @contextlib.contextmanager
-def working(folder: Path) -> Iterator[Worker]:
+def working(folder: Path, **more: Any) -> Iterator[Worker]:
     ours, theirs = socket.socketpair()
     with ours:
-        worker = Worker(configuration(folder, batch_rows=ROWS), Control(theirs.detach()))
+        worker = Worker(configuration(folder, batch_rows=ROWS, **more), Control(theirs.detach()))
         yield worker
         worker.shutdown()
         worker.control.socket.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.flight as flight
 import pytest
 
 from catalog.workers.several import Several
-from tests.catalog.workers.test_results import ordered
+from tests.catalog.workers.test_results import ordered, working
 
 BATCH = pa.record_batch({"a": [1]})
 
@@ -82,3 +86,33 @@ def test_a_failure_before_the_first_row_is_told_too_and_the_first_counts() -> No
     for _ in range(2):
         with pytest.raises(OverflowError, match="first"):
             several.stream()
+
+
+def test_what_cannot_begin_is_told_to_every_reader(run_folder: Path) -> None:
+    """Also to those who wait for the first, which runs it for them."""
+    tickets = ["01" * 24, "02" * 24]
+    order = {"op": "admit", "handle": "ab" * 24, "sql": "SELECT 1 AS a, 2 AS b", "parameters": []}
+
+    def problem(ticket: str) -> str:
+        with flight.connect(f"grpc+unix://{run_folder}/w.sock") as client:
+            try:
+                options = flight.FlightCallOptions(timeout=30.0)
+                client.do_get(flight.Ticket(bytes.fromhex(ticket)), options).read_all()
+            except flight.FlightError as error:
+                return str(json.loads(error.extra_info or b"{}").get("reason"))
+        return ""
+
+    with working(run_folder, columns=1) as worker, ThreadPoolExecutor(2) as readers:
+        worker.take({**order, "save_as": "", "seconds": 60, "ttl": 60, "tickets": tickets})
+        worker.waiting["ab" * 24].turn.set()
+        assert list(readers.map(problem, tickets)) == ["too-many-columns"] * 2
+
+
+def test_tickets_nobody_brought_in_time_are_forgotten(run_folder: Path) -> None:
+    order = {"op": "admit", "handle": "ab" * 24, "sql": "SELECT 1", "parameters": [], "save_as": ""}
+    with working(run_folder) as worker:
+        for ttl, left in ((60.0, {"01", "02"}), (-1.0, set())):
+            worker.take({**order, "seconds": 5, "ttl": ttl, "tickets": ["01", "02"]})
+            worker.look()
+            assert set(worker.shared) == left
+        assert worker.waiting == {}
