@@ -71,6 +71,9 @@ def test_a_session_elsewhere_asks_and_reads(campus: Campus) -> None:
     client.close()
     further.close()
     until(lambda: campus.gateway.broker.stats()["remote_connections"] == 0)
+    entrance = campus.gateway.broker._entrance
+    assert entrance is not None
+    until(lambda: not entrance._faces and not list(entrance._folder.iterdir()))
 
 
 def test_a_session_beside_keeps_its_own_way(campus: Campus) -> None:
