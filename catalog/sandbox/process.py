@@ -175,16 +175,19 @@ def _release(sandbox: Sandbox, isolation: Isolation, pid: int, info: int, block:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise _failed(sandbox, "bubblewrap ended before the sandbox existed")
-    init = os.pidfd_open(init_pid)
-    group = cgroups.Group()
+    init, group = -1, cgroups.Group()
     try:
+        init = os.pidfd_open(init_pid)
         group = cgroups.create(sandbox.name, sandbox.limits)
         group.join(init_pid)
         _limit(init_pid, sandbox, group, isolation)
     except OSError as error:
-        signal.pidfd_send_signal(init, signal.SIGKILL)
+        # its number is its own until bubblewrap has collected it and ends; it may have ended by itself
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(init_pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        os.close(init)
+        if init >= 0:
+            os.close(init)
         group.remove()
         raise _failed(sandbox, str(error)) from error
     running = Running(name=sandbox.name, pid=pid, init=init, init_pid=init_pid, walled=True, group=group)

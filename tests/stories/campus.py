@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hub_config.settings import load
+from tests.ports import free_port
 
 REPO = Path(__file__).resolve().parent.parent.parent
 STARTS_WITHIN = 180.0  # s: issue's bound for a first start on two cores
@@ -115,11 +115,3 @@ def running(state: Path, *flags: str) -> Iterator[Campus]:
         yield campus
     finally:
         campus.stop()
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

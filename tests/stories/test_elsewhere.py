@@ -23,7 +23,8 @@ from catalog.sandbox.isolation import choose
 from hub_config.launcher import homes, profiles
 from hub_config.settings import Settings, load
 from tests.catalog.sandbox.walls import finish
-from tests.stories.campus import REPO, Campus, free_port
+from tests.ports import free_port
+from tests.stories.campus import REPO, Campus
 
 pytestmark = pytest.mark.story
 

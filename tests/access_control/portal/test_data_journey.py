@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from tests.access_control.campus import Campus
 from tests.access_control.portal.conftest import serving_on_tcp
 from tests.access_control.portal.test_look import chromium, pytestmark, sign_in, violations
 from tests.catalog.gateway.simulator import PlainStarter, info, reader, run, until
+from tests.ports import free_port
 
 __all__ = ["chromium", "pytestmark"]
 PARTS = (
@@ -40,9 +40,7 @@ ENDLESS = "SELECT sum(a.amount * b.amount) FROM " + ", ".join(f"card_spending {c
 @pytest.fixture
 def address(services: Services, campus: Campus) -> Iterator[str]:
     """The portal on a free port, by the clock on the wall: the gateway goes by it too."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://localhost:{port}"
     campus.person("minji")
     campus.person("custodian", Role.CITIZEN, Role.CUSTODIAN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from tests.access_control.erasures.test_erasures import ask
 from tests.access_control.ingests.simulator import SimulatedLauncher
 from tests.access_control.ingests.test_ingests import subway as delivery
 from tests.access_control.portal.conftest import REPO, serving_on_tcp
+from tests.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = REPO / ".web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -87,9 +87,7 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest.fixture
 def address(services: Services, campus: Campus, ingesting: SimulatedLauncher) -> Iterator[str]:
     """A portal in some use, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://localhost:{port}"
     minji = campus.person("minji")
     campus.checker()

@@ -75,7 +75,7 @@ SELECT {'a': 1, 'b': 'x'} AS s, MAP {'k': 1} AS m, struct_pack(a := 2).a AS f
 SELECT json_extract_string('{"a": {"b": "c"}}', '$.a.b') AS j, '{"a":1}'::JSON->>'a' AS k
 SELECT * FROM json_each('{"a": 1, "b": 2}') ORDER BY key
 SELECT string_agg(gu_name, ',' ORDER BY gu_name) FROM (SELECT DISTINCT gu_name FROM dong_codes)
-SELECT median(boardings), quantile_cont(boardings, 0.9), mode(part) FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 999)
+SELECT median(boardings), quantile_cont(boardings, 0.9), mode(date) FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 999)
 SELECT corr(boardings, alightings), stddev(boardings), regr_slope(boardings, alightings) FROM (SELECT * FROM subway_ridership ORDER BY ALL LIMIT 999)
 SELECT arg_max(station, boardings) IS NOT NULL AS known FROM subway_ridership
 SELECT line, part, sum(boardings) FROM subway_ridership GROUP BY ROLLUP (line, part) ORDER BY ALL LIMIT 9

@@ -41,6 +41,7 @@ from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Warehouse
 
 REPO = Path(__file__).resolve().parents[3]
+SOON = 10.0  # what is stopped has ended by then, well before its time limit, on a slow machine too [s]
 
 
 @dataclass
@@ -169,11 +170,13 @@ class PlainStarter:
 
     def pids(self, program: str) -> list[int]:
         """Running processes of one program, oldest first."""
-        return [s.process.pid for n, s in self.running.items() if n.startswith(program)]
+        running = list(self.running.items())  # others start and end meanwhile
+        return [s.process.pid for n, s in running if n.startswith(program)]
 
     def kill(self, program: str) -> None:
         for pid in self.pids(program):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was just ended
+                os.kill(pid, signal.SIGKILL)
 
     def _start(self, program: str) -> tuple[PlainSandbox, socket.socket]:
         if self.broken:
@@ -281,8 +284,8 @@ def run(client: Any, sql: str) -> pa.Table:
     return table
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
-    """Wait until it holds."""
+def until(condition: Any, seconds: float = 30.0) -> None:
+    """Wait until it holds; so long at most, since a machine may be slow."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

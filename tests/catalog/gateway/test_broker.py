@@ -19,7 +19,16 @@ from catalog.gateway.messages import encode
 from catalog.gateway.session import QueryLimits
 from catalog.warehouse import Publication, Warehouse, duckdb_relation_sql
 from tests.catalog.gateway.conftest import DESCRIPTIONS, LIMITS, PUBLISHED, ROWS, made_up
-from tests.catalog.gateway.simulator import Installation, info, installation, reader, run, until, utc_now
+from tests.catalog.gateway.simulator import (
+    SOON,
+    Installation,
+    info,
+    installation,
+    reader,
+    run,
+    until,
+    utc_now,
+)
 from tests.catalog.gateway.statements import LEGITIMATE, hostile
 
 SLOW = "SELECT sum(a.boardings * b.boardings) FROM subway_ridership a, subway_ridership b, subway_ridership c"
@@ -195,7 +204,7 @@ def test_a_launcher_that_cannot_start_anything_is_said(gateway: Installation) ->
     assert "admitted" not in gateway.guard.kinds()
 
 
-def test_leaving_cancels_within_a_second(gateway: Installation, client: Any) -> None:
+def test_cancelling_ends_what_runs(gateway: Installation, client: Any) -> None:
     answer = info(client, SLOW)
     endpoint = answer.endpoints[0]
     worker = flight.connect(endpoint.locations[0])
@@ -205,18 +214,18 @@ def test_leaving_cancels_within_a_second(gateway: Installation, client: Any) -> 
             worker.do_get(endpoint.ticket).read_all()
 
     threading.Thread(target=read, daemon=True).start()
-    time.sleep(0.5)
+    until(lambda: gateway.broker.stats()["running"] == 1)
     query_id = json.loads(answer.app_metadata)["query_id"]
     body = json.dumps({"query_id": query_id}).encode()
     list(client.do_action(flight.Action("campus.cancel", body)))
-    until(lambda: gateway.guard.kinds() == ["admitted", "cancelled"], 1.0)
+    until(lambda: gateway.guard.kinds() == ["admitted", "cancelled"], SOON)
 
 
 def test_a_reader_that_goes_away_cancels_its_query(gateway: Installation, client: Any) -> None:
     stream = reader(info(client, "SELECT * FROM subway_ridership a, dong_codes b"))
     stream.read_chunk()
     stream.cancel()
-    until(lambda: gateway.guard.kinds() == ["admitted", "cancelled"], 2.0)
+    until(lambda: gateway.guard.kinds() == ["admitted", "cancelled"], SOON)
 
 
 def test_one_session_cannot_cancel_anothers_query(gateway: Installation, client: Any) -> None:
@@ -239,13 +248,12 @@ def tight(warehouse: Warehouse, run_folder: Path) -> Any:
 
 def test_time_is_limited(tight: Installation) -> None:
     client = flight.connect(tight.open())
-    began = time.monotonic()
     with pytest.raises(ERRORS) as late:
         run(client, SLOW)
     assert reason(late) == "time-limit"
-    assert time.monotonic() - began < 8
     until(lambda: tight.guard.kinds() == ["admitted", "failed"])
     assert tight.guard.events[-1].reason == "time-limit"
+    assert 1.0 <= tight.guard.events[-1].seconds < SOON
 
 
 @pytest.mark.parametrize(

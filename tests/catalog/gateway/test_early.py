@@ -85,7 +85,7 @@ def test_what_began_is_stopped_where_its_admission_is_not_recorded(
     with pytest.raises(QueryFailed) as failed:
         query(local, SLOW)
     assert (failed.value.reason, seen) == ("record-unavailable", [1])
-    until(lambda: gateway.broker.stats()["running"] == 0, 2)
+    until(lambda: gateway.broker.stats()["running"] == 0)
     assert gateway.guard.kinds() == ["admitted", "finished"]
     assert gateway.broker.stats()["queries"] == 0
     assert not list((gateway.run / "gateway" / "open").iterdir())

@@ -146,7 +146,7 @@ def test_what_runs_can_be_stopped_while_a_worker_is_slow_to_start(
     [(session, *_)] = gateway.broker._open.values()
     threading.Thread(target=session.renew, daemon=True).start()
     first = gateway.guard.events[0].query_id
-    assert starting.wait(10)
+    assert starting.wait(30)
     try:
         threading.Thread(target=session.cancel, args=(first,), daemon=True).start()
         until(lambda: gateway.guard.kinds(first) == ["admitted", "cancelled"])

@@ -66,4 +66,4 @@ def test_a_grant_that_ends_ends_for_a_known_statement_too(gateway: Installation,
     gateway.guard.grants[:] = [g for g in gateway.guard.grants if g.dataset != "dong_codes"]
     with pytest.raises(flight.FlightUnauthorizedError, match="table-not-granted"):
         run(client, text)
-    assert gateway.guard.kinds()[-1] == "refused"
+    assert gateway.guard.kinds().count("refused") == 1

@@ -243,4 +243,4 @@ def test_a_worker_that_does_not_read_its_orders_is_ended_and_holds_up_nobody(tak
     assert [error.reason for error in refused] == ["worker-unavailable"] * 3
     assert taken.stopped == ["worker"]
     until(lambda: taken.guard.kinds() == ["admitted", "failed"])
-    assert taken.turns.counts == (0, 0)
+    until(lambda: taken.turns.counts == (0, 0))

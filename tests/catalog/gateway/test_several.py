@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
+from catalog.gateway.admission import tickets_of
 from catalog.gateway.messages import encode
 from tests.catalog.gateway.conftest import ROWS
 from tests.catalog.gateway.simulator import Installation, until
@@ -68,6 +69,10 @@ def test_no_ticket_tells_another(gateway: Installation) -> None:
         (place,) = endpoints[0].locations
         given = [e.ticket.ticket for e in endpoints]
         assert len({t[8:] for t in given}) == len(given) and len({t[:8] for t in given}) == 1
+        others = {e.ticket.ticket[8:] for e in several(client, WIDE).endpoints}
+        assert not others & {t[8:] for t in given}, "each is made from a secret of its query"
+        for one in given:
+            assert not {*tickets_of(one, len(given))} & {*given}, "nor are others made from one of them"
         for cut in range(8, len(given[0])):
             with flight.connect(place) as worker, pytest.raises(flight.FlightError, match="unknown-ticket"):
                 worker.do_get(flight.Ticket(given[0][:cut])).read_all()

@@ -121,9 +121,10 @@ def test_a_worker_that_hangs_is_ended_with_what_runs_in_it(
     monkeypatch.setattr(workers, "SILENT", 0.5)
     os.kill(pid, signal.SIGSTOP)
     until(lambda: sorted(gateway.guard.kinds()) == ["admitted"] * 2 + ["failed"] * 2)
+    monkeypatch.setattr(workers, "SILENT", 30.0)  # the next one may be slow
     assert {event.reason for event in gateway.guard.events} == {"", "worker-died"}
     assert run(client, "SELECT 7 AS n").to_pylist() == [{"n": 7}]
-    reading.join(10)
+    reading.join(30)
     assert len(said) == 1
     del waiting
 
@@ -160,7 +161,7 @@ def test_who_connects_while_descriptors_are_short_is_served_later(gateway: Insta
         held.connect(str(folder / "local.sock"))
         send(held, statement)
         assert "facts" in receive(held)  # so parser and worker are there
-        until(lambda: gateway.guard.kinds()[-1:] == ["cancelled"])  # nobody took the rows
+        until(lambda: "cancelled" in gateway.guard.kinds())  # nobody took the rows
         with no_descriptors():
             send(held, statement)
             said = receive(held)["error"]

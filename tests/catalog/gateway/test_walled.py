@@ -20,6 +20,7 @@ from catalog.sandbox.launcher import Launcher
 from catalog.warehouse import Warehouse
 from tests.catalog.gateway.conftest import DESCRIPTIONS, ROWS
 from tests.catalog.gateway.simulator import GuardSimulator, info, until
+from tests.catalog.sandbox.walls import descendants
 from tests.hub_config.launcher.places import SESSION, isolation, serving, settings_in
 
 
@@ -79,11 +80,7 @@ def test_rows_through_the_walls(launcher: tuple[Launcher, Path], warehouse: Ware
 
 def inside(pid: int) -> set[str]:
     """Data files that exist in the sandbox of the innermost process below `pid`."""
-    children = {p: int(p.joinpath("stat").read_text("utf-8").rpartition(") ")[2].split()[1])
-                for p in Path("/proc").glob("[0-9]*") if p.joinpath("stat").exists()}  # fmt: skip
-    while below := [p for p, parent in children.items() if parent == pid]:
-        pid = int(below[0].name)
-    data = Path("/proc", str(pid), "root", "data")
+    data = Path("/proc", str([pid, *descendants(pid)][-1]), "root", "data")
     if not os.access(data.parent, os.R_OK | os.X_OK):
         pytest.skip("this user may not look into the sandbox from outside")
     return {str(p.relative_to(data)) for p in data.rglob("*.parquet")}

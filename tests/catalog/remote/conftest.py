@@ -113,7 +113,8 @@ class LoopThread:
 
 @pytest.fixture
 def limits() -> Limits:
-    return Limits(seconds=2.0)
+    """As long as a slow machine may take for a good connection."""
+    return Limits(seconds=20.0)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from catalog.gateway.guard import Route, Transport
 from catalog.gateway.messages import encode
 from catalog.gateway.remote import REUSE
 from tests.catalog.gateway.conftest import ROWS
-from tests.catalog.gateway.simulator import info, run, until
+from tests.catalog.gateway.simulator import SOON, info, run, until
 from tests.catalog.remote.conftest import Campus, Held
 
 SLOW = "SELECT sum(a.boardings * b.boardings) AS n FROM subway_ridership a, subway_ridership b"
@@ -71,6 +71,9 @@ def test_a_session_elsewhere_asks_and_reads(campus: Campus) -> None:
     client.close()
     further.close()
     until(lambda: campus.gateway.broker.stats()["remote_connections"] == 0)
+    entrance = campus.gateway.broker._entrance
+    assert entrance is not None
+    until(lambda: not entrance._faces and not list(entrance._folder.iterdir()))
 
 
 def test_a_session_beside_keeps_its_own_way(campus: Campus) -> None:
@@ -149,7 +152,7 @@ def test_what_is_cancelled_ends_at_the_worker(campus: Campus, sql: str) -> None:
     reading.start()
     reading.join(20)
     assert isinstance(found[0], flight.FlightTimedOutError)
-    until(lambda: campus.gateway.guard.kinds()[-1] == "cancelled", 5)
+    until(lambda: "cancelled" in campus.gateway.guard.kinds(), SOON)
     assert rows(client, "SELECT 2 AS a").num_rows == 1
 
 
@@ -167,11 +170,11 @@ def test_the_driver_cancels(campus: Campus) -> None:
         working = threading.Thread(target=work)
         working.start()
         until(lambda: "admitted" in campus.gateway.guard.kinds())
-        time.sleep(0.5)
+        until(lambda: campus.gateway.broker.stats()["running"] == 1)
         cursor.adbc_cancel()
         working.join(20)
         assert isinstance(ended[0], adbc.Error)
-        until(lambda: campus.gateway.guard.kinds() == ["admitted", "cancelled"], 5)
+        until(lambda: campus.gateway.guard.kinds() == ["admitted", "cancelled"], SOON)
 
 
 def test_a_reader_who_leaves_ends_its_query(campus: Campus) -> None:
@@ -181,7 +184,7 @@ def test_a_reader_who_leaves_ends_its_query(campus: Campus) -> None:
     reader.read_chunk()
     del reader
     client.close()
-    until(lambda: campus.gateway.guard.kinds() == ["admitted", "cancelled"], 5)
+    until(lambda: campus.gateway.guard.kinds() == ["admitted", "cancelled"], SOON)
     until(lambda: campus.gateway.broker.stats()["remote_connections"] == 0)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
@@ -78,6 +80,15 @@ def test_parallel_readers_have_every_row_once_and_the_record_has_one_query(
     until(lambda: sorted(campus.gateway.guard.kinds()) == ["admitted"] * 2 + ["finished"] * 2)
 
 
+def held_sockets() -> list[str]:
+    """Workers' sockets that the gateway, which is this process, holds."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(entry.readlink()))
+    return [name for name in found if "/data/worker-" in name]
+
+
 def test_who_comes_late_is_given_the_columns_and_no_ticket_is_good_twice(campus: Campus, held: Held) -> None:
     """The query has ended by then; a further certificate of the session is as good as the one that asked."""
     client, further = campus.connect(held), campus.connect(campus.certify(held.identity))
@@ -91,6 +102,7 @@ def test_who_comes_late_is_given_the_columns_and_no_ticket_is_good_twice(campus:
         with pytest.raises(flight.FlightError) as refused:
             client.do_get(used.ticket).read_all()
         assert detail(refused)["reason"] == "unknown-ticket"
+    until(lambda: held_sockets() == [])
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["without a worker", "with a worker of the same number"])

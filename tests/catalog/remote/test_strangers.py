@@ -22,7 +22,7 @@ from catalog.gateway.guard import SessionId
 from catalog.remote import certificates
 from catalog.remote.authority import Authority
 from catalog.remote.front import Limits
-from tests.catalog.gateway.simulator import info, run, until, utc_now
+from tests.catalog.gateway.simulator import SOON, info, run, until, utc_now
 from tests.catalog.gateway.test_account import DATA, frame, message
 from tests.catalog.gateway.test_account import call as begun
 from tests.catalog.remote.conftest import HOUR, NAMES, Campus, Held
@@ -183,7 +183,7 @@ def test_who_has_ended_is_hung_up_on(
     reader.read_chunk()
     rows(second, "SELECT 1 AS a")
     end(campus, held)
-    until(lambda: campus.gateway.guard.kinds()[-1] in {"cancelled", "failed"}, 10)
+    until(lambda: {"cancelled", "failed"} & set(campus.gateway.guard.kinds()), SOON)
     with pytest.raises((flight.FlightError, OSError)):
         while True:
             reader.read_chunk()
@@ -224,7 +224,10 @@ def rows_schema() -> Any:
 
 
 def test_a_connection_ends_with_its_certificate(campus: Campus) -> None:
-    held = campus.certify(campus.session(), lasts=timedelta(seconds=3))
+    identity = campus.session()
+    rows(campus.connect(campus.certify(identity)), "SELECT 1 AS a")  # so its worker is there
+    campus.clients.pop().close()
+    held = campus.certify(identity, lasts=timedelta(seconds=5))
     client = campus.connect(held)
     assert rows(client, "SELECT 1 AS a").num_rows == 1
     until(lambda: campus.gateway.broker.stats()["remote_connections"] == 0)
@@ -310,27 +313,29 @@ def test_a_flood_of_strangers_takes_little_and_hurts_no_session(
     beside = flight.connect(f"grpc+unix://{campus.gateway.run}/gateway/{identity.session_id}/broker.sock")
     before = descriptors()
     with callers(campus, 300, say) as made:
-        until(lambda: descriptors() <= before + 300 + campus.limits.greeting_of_one)
-        assert sum(closed(caller, 0.05) for caller in made) >= 300 - campus.limits.greeting_of_one
+        until(lambda: sum(closed(c, 0.001) for c in made) >= 300 - campus.limits.greeting_of_one)
+        assert descriptors() <= before + 300 + campus.limits.greeting_of_one
         assert run(beside, "SELECT count(*) AS n FROM subway_ridership").num_rows == 1
         assert rows(there, "SELECT 2 AS a").num_rows == 1, "who is in stays in"
     until(lambda: let_in(campus, context_of(campus, held, tmp_path)))
 
 
+@pytest.mark.parametrize("limits", [Limits(seconds=6.0)])
 def test_one_address_does_not_take_all_the_places(campus: Campus, tmp_path: Path) -> None:
     """127.0.0.1 holds as many open greetings as it may; another address of this machine gets in."""
     held = campus.certify(campus.session())
     context = context_of(campus, held, tmp_path)
     with callers(campus, campus.limits.greeting_of_one, b"") as made:
         with socket.create_connection(("127.0.0.1", campus.port), 10) as one_more:
-            assert closed(one_more, 1.0)
+            assert closed(one_more, campus.limits.seconds / 2), "at once, and not when a place was free"
         plain = socket.create_connection(("127.0.0.1", campus.port), 10, source_address=("127.0.0.2", 0))
         with context.wrap_socket(plain, server_hostname="localhost") as channel:
             channel.sendall(PREFACE)
             assert channel.recv(9)
-        assert all(closed(caller, campus.limits.seconds + 5) for caller in made)
+        assert all(closed(caller, campus.limits.seconds + 20) for caller in made)
 
 
+@pytest.mark.parametrize("limits", [Limits(seconds=2.0)])
 def test_a_caller_that_trickles_is_not_waited_for(campus: Campus) -> None:
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", campus.port), 10) as caller:

@@ -55,7 +55,7 @@ def test_a_parser_answers_in_order_and_leaves_with_its_broker() -> None:
     send(control, {"op": "deserialise", "tree": "{}"})
     assert "error" in receive(control)
     control.close()
-    assert started.process.wait(10) == 0
+    assert started.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("size", [1, parser.SHORT], ids=["prepared", "long"])
@@ -109,7 +109,7 @@ def test_an_expired_ticket_is_reported(run_folder: Path) -> None:
     _, control = starter.start_worker("x", 1, [], 1)
     send(control, configuration(run_folder))
     assert receive(control)["op"] == "ready"
-    send(control, {**ORDER, "op": "admit", "handle": "ab" * 24, "seconds": 5, "ttl": 0.1})
+    send(control, {**ORDER, "op": "admit", "handle": "ab" * 24, "seconds": 5, "ttl": 0.5})
     assert receive(control) == {"op": "admitted", "handle": "ab" * 24}
     ended = receive(control)
     assert (ended["op"], ended["status"], ended["reason"]) == ("finished", "failed", "ticket-expired")
@@ -135,10 +135,10 @@ def test_a_worker_whose_broker_was_killed_leaves_its_readers(run_folder: Path) -
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    assert select.select([control], [], [], 10)[0]  # it asks for its turn, and nobody reads that
+    assert select.select([control], [], [], 30)[0]  # it asks for its turn, and nobody reads that
     control.close()
-    assert started.process.wait(10) is not None
-    reader.join(10)
+    assert started.process.wait(30) is not None
+    reader.join(30)
     assert told
     starter.close()
 
@@ -197,4 +197,4 @@ def test_programs_keep_a_lower_limit_they_were_started_with(run_folder: Path, pr
     assert receive(ours)["op"] == "ready"
     assert resource.prlimit(process.pid, resource.RLIMIT_DATA) == (held, held)
     ours.close()
-    assert process.wait(10) is not None
+    assert process.wait(30) is not None

@@ -62,6 +62,24 @@ def test_a_small_result_is_one_send() -> None:
         assert source.recv(10_000) == EMPTY + b"x" * 1000 + EMPTY
 
 
+def test_no_more_waits_than_is_small() -> None:
+    """To the byte; what goes beyond it takes along all that waited, in order."""
+    with pair() as (sink, source):
+        source.setblocking(False)
+        for piece in (b"a" * (SMALL - 2), b"b", b"c"):
+            sink.write(piece)
+            with pytest.raises(BlockingIOError):
+                source.recv(1)
+        sink.write(b"d")
+        sink.flush()
+        source.settimeout(20)
+        with source.makefile("rb") as file:
+            assert file.read(SMALL + 1) == b"a" * (SMALL - 2) + b"bcd"
+            for _ in range(SMALL // 1000 + 1):
+                sink.write(b"e" * 1000)
+            assert len(file.read(SMALL)) == SMALL, "of small pieces, too, so many together"
+
+
 def test_a_batch_leaves_before_its_reader_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """As much of it as this kernel lets a socket hold, so that the engine goes on meanwhile."""
     monkeypatch.setattr(module, "PATIENCE", 0.1)
@@ -82,8 +100,11 @@ def test_a_reader_that_does_not_read_keeps_no_query_that_has_to_stop(monkeypatch
     stop = threading.Event()
     with pair(stop.is_set) as (sink, source):
         threading.Timer(0.3, stop.set).start()
+        last = threading.Timer(20, source.shutdown, (socket.SHUT_RDWR,))  # should it never give up
+        last.start()
         with pytest.raises(TimeoutError):
             sink.write(b"a" * (4 * AHEAD))
+        last.cancel()
         assert stop.is_set()
         assert sink.broken
         assert set(source.recv(32 << 20)) == {ord("a")}
@@ -97,6 +118,7 @@ def test_a_reader_that_does_not_read_keeps_no_query_that_has_to_stop(monkeypatch
 
 def test_a_reader_that_goes_ends_it() -> None:
     with pair() as (sink, source):
+        assert not sink.is_cancelled()
         source.shutdown(socket.SHUT_RDWR)
         assert sink.is_cancelled()
         with pytest.raises(OSError):

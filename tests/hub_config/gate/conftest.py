@@ -20,19 +20,13 @@ from aiohttp import web
 
 from access_control.sessions.model import site
 from hub_config.settings import REPO, Settings
+from tests.ports import free_port
 
 PERSON, PROJECT = "minji", "open-data"
 SESSION = "0123456789abcdef0123"
 PREFIX = f"/user/{PERSON}/{PROJECT}/"
 SITE = site(PERSON, PROJECT)
 TOKEN = "the-gate"
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def start_inside(program: str, listen: Path, home: Path, prefix: str, **env: str) -> subprocess.Popen[bytes]:
@@ -128,7 +122,7 @@ class Campus:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.settings.port), 1):
                 return

@@ -296,9 +296,13 @@ async def test_the_log_tells_bytes_and_reasons_but_no_content(campus: Campus, la
             size = len(await answer.read())
         async with browser.get(f"{campus.origin}{PREFIX}files/비밀.txt") as answer:
             assert answer.status == 403
-    await asyncio.sleep(0.1)
-    text = (campus.settings.state / "logs" / "gate.jsonl").read_text()
-    lines = [json.loads(line) for line in text.splitlines()]
+    log = campus.settings.state / "logs" / "gate.jsonl"
+    lines: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        while not {"contents", "files"} <= {x.get("reason") or x.get("rule") for x in lines}:
+            await asyncio.sleep(0.02)  # each is written when its answer has been given
+            lines = [json.loads(line) for line in log.read_text().splitlines()]
+    text = log.read_text()
     served = [x for x in lines if x["event"] == "served" and x["rule"] == "contents"]
     assert [x["sent"] for x in served] == [size] and served[0]["session"] == SESSION
     assert any(x["event"] == "refused" and x["reason"] == "files" for x in lines)

@@ -32,7 +32,8 @@ from access_control.sessions.desk import SessionsDesk
 from catalog.sandbox.launcher import Launcher
 from hub_config.settings import REPO, Settings, load
 from hub_config.up.state import prepare
-from tests.hub_config.gate.conftest import Campus, SmallPortal, ended, free_port
+from tests.hub_config.gate.conftest import Campus, SmallPortal, ended
+from tests.ports import free_port
 
 NOW = datetime.now(UTC)
 

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import tempfile
 import urllib.error
 import urllib.request
@@ -27,6 +26,7 @@ from hub_config.up.once import run_once
 from hub_config.up.ready import answers
 from hub_config.up.state import CannotStart
 from hub_config.up.supervisor import Supervisor
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -102,12 +102,6 @@ async def test_a_monitor_reads_health_and_counters_on_this_machine_alone(
         assert {line.split()[1] for line in listening if line.split()[1].endswith(port)} == {
             f"0100007F{port}"
         }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def get(url: str) -> tuple[int, str]:
