@@ -38,13 +38,15 @@ class Rows:
 
 
 def shared(rows: Rows) -> Several:
-    made = Several(ordered("SELECT 1"), LookupError("lost"))
+    made = Several(ordered("SELECT 1"), LookupError)
     made.begin(BATCH.schema, rows())
     return made
 
 
 def reader(of: Several) -> Any:
-    return of._share()
+    made: Any = of._share()
+    assert next(made) is None  # from here on its end is known
+    return made
 
 
 def test_who_goes_before_the_end_ends_it_for_all() -> None:
@@ -54,7 +56,7 @@ def test_who_goes_before_the_end_ends_it_for_all() -> None:
     first.close()
     assert rows.left == "in the middle"
     for each in (second, reader(several)):
-        with pytest.raises(LookupError, match="lost"):
+        with pytest.raises(LookupError, match="cancelled"):
             next(each)
 
 
@@ -80,7 +82,7 @@ def test_a_failure_is_told_to_everybody_also_to_who_comes_late() -> None:
 
 
 def test_a_failure_before_the_first_row_is_told_too_and_the_first_counts() -> None:
-    several = Several(ordered("SELECT 1"), LookupError("lost"))
+    several = Several(ordered("SELECT 1"), LookupError)
     several.fail(OverflowError("first"))
     several.fail(OverflowError("second"))
     for _ in range(2):
