@@ -18,7 +18,7 @@ from typing import Final
 from catalog.gateway.tally import Tally
 
 MOST_CALLS: Final = 256  # of one session at once, as far as the wire shows
-MOST_CALL: Final = 10 << 20  # what one sends: the longest statement, its letters escaped, and more [bytes]
+MOST_CALL: Final = 16 << 20  # one sends: longer than any statement that runs, so that words refuse it [bytes]
 MOST_HELD: Final = 32 << 20  # of all of a session; the gateway takes four times that for a moment [bytes]
 LINGERS: Final = 2.0  # room of a call that was given up [s]
 OVERHEARD: Final = Tally(logging.getLogger(__name__), "Flight SQL connections ended")
