@@ -119,6 +119,7 @@ class Ground:
     readers: list[Reader] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)  # what readers said beside their steps
     _waiting: list[tuple[str, asyncio.Event]] = field(default_factory=list)
+    _holds: int = 0
 
     @property
     def log(self) -> Path:
@@ -207,7 +208,14 @@ class Ground:
 
     def hold(self) -> None:
         """Let nobody ask."""
-        (self.control / "hold").touch()
+        self._holds += 1
+        written = self.control / "hold-next"
+        written.write_text(str(self._holds), "ascii")
+        written.rename(self.control / "hold")
+
+    def held(self) -> bool:
+        """Whether everybody has seen the last of these, and asks nothing."""
+        return all(r.steps[-1].get("by") == str(self._holds) for r in self.readers)
 
     def go_on(self) -> None:
         """Let them ask again."""

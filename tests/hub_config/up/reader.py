@@ -1,11 +1,12 @@
 """A notebook's process, or an ADBC client's, that asks without end and says what it saw. Stands alone.
 
 `reader.py notebook|adbc CONTROL LOG`: a line of JSON on standard output for each step, at most one question
-at a time. While CONTROL holds a file `hold` it asks nothing. LOG is the audit log's folder, read-only: at the
-first row the question's admission must be in it already.
+at a time. While CONTROL holds a file `hold` it asks nothing, and says what stands in it. LOG is the audit
+log's folder, read-only: at the first row the question's admission must be in it already.
 
-`{"n", "at", "step": "asks"}`, then `{"n", "at", "step": "row", "id", "recorded"}` at the first row, then
-`{"n", "at", "step": "end", "id", "how", "rows", "said"}`; `how` is `whole`, `stopped` or the error's reason,
+`{"at", "step": "held", "by"}`, or `{"n", "at", "step": "asks"}`, then `{"n", "at", "step": "row", "id",
+"recorded"}` at the first row, then `{"n", "at", "step": "end", "id", "how", "rows", "said"}`; `how` is
+`whole`, `stopped` or the error's reason,
 `at` [s] of the machine's monotonic clock.
 """
 
@@ -137,15 +138,27 @@ class Adbc:
             raise
 
 
+def held_by(hold: Path) -> str:
+    """What stands in the file that lets nobody ask, where there is one."""
+    try:
+        return hold.read_text("ascii")
+    except FileNotFoundError:
+        return ""
+
+
 def main() -> None:
     """Until killed."""
     kind, control, log = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     asker = Notebook() if kind == "notebook" else Adbc()
-    number = 0
+    number, held = 0, ""
     while True:
-        if (control / "hold").exists():
+        if by := held_by(control / "hold"):
+            if by != held:
+                say(step="held", by=by)
+            held = by
             time.sleep(0.05)
             continue
+        held = ""
         number += 1
         query_id, how, said, rows = "", "whole", "", 0
         text = question()

@@ -73,7 +73,7 @@ async def test_without_a_log_nobody_is_given_rows_and_everybody_is_told(
         await campaign.quiet()
         for breaking in (full_disk, dead_for_good):
             made.hold()
-            await made.until(lambda: not campaign.open(), "an end of every query")
+            await made.until(lambda: made.held() and not campaign.open(), "an end of every query")
             with breaking(made):
                 since = time.monotonic()
                 made.go_on()
